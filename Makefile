@@ -1,0 +1,39 @@
+# Every target brings what it needs: `make demo` and `make test` work on a fresh Debian 12.
+PRESET ?= release
+JOBS ?= $(shell nproc)
+DEPS := $(if $(MILLRACE_DEPS),$(MILLRACE_DEPS),$(HOME)/.cache/millrace/deps)
+PY := $(DEPS)/venv/bin/python
+BIN := build/$(PRESET)/bin/millrace
+
+.PHONY: deps configure build build-tests demo test bench soak peer format clean
+
+deps:            ## system packages, Arrow, DuckDB and the Python environment; nothing when they are there
+	@scripts/deps.sh
+
+configure: deps
+	@test -e build/$(PRESET)/build.ninja || cmake --preset $(PRESET) > /dev/null
+
+build: configure ## the millrace binary alone
+	@cmake --build --preset $(PRESET) -j $(JOBS) --target millrace
+
+build-tests: configure
+	@cmake --build --preset $(PRESET) -j $(JOBS)
+
+demo: build      ## a real PostgreSQL with real retail data, the whole pipeline, Gold's numbers
+	@$(PY) scripts/demo.py --bin $(BIN)
+
+test: build-tests ## every test: units, scenarios against a real PostgreSQL, crashes, other readers
+	@ctest --test-dir build/$(PRESET) --output-on-failure -j $(JOBS)
+	@$(PY) -m pytest -q tests --bin $(BIN)
+
+bench: build     ## speed and memory side by side with the peers
+	@$(PY) bench/run.py --bin $(BIN)
+
+soak: build      ## long crash runs: many seeds, kills at random times
+	@$(PY) -m pytest -q tests/crash --bin $(BIN) --seeds 200
+
+format:
+	@git ls-files 'src/*.h' 'src/*.cc' | xargs clang-format -i
+
+clean:
+	rm -rf build

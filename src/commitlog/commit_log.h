@@ -1,0 +1,65 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/bronze_commit.h"
+#include "model/table_schema.h"
+#include "port/clock.h"
+#include "port/object_store.h"
+
+// Bronze's log of commits over the object-store port: docs/formats/bronze.md. Readers need no lock and never see half a commit.
+namespace millrace::commitlog {
+
+// What a start needs to know, folded from the newest roll-up and the commits after it.
+struct State {
+  int64_t number = 0;  // newest commit; 0: the log is empty
+  int64_t epoch = 0;
+  std::string source, slot;
+  std::optional<SourcePosition> position;
+  SnapshotState snapshot = SnapshotState::kNone;
+  std::map<std::string, int64_t> next_offsets;  // by topic
+};
+
+Result<State> Recover(ObjectStore& store);
+
+// Commits number+1, number+2, ... in order, without gaps, at most `limit`; empty when there are none. kCorrupt names a missing or
+// damaged commit.
+Result<std::vector<BronzeCommit>> ReadAfter(ObjectStore& store, int64_t number, size_t limit);
+
+// kCorrupt when the stored bytes do not have the fingerprint they are named by.
+Result<TableSchema> ReadSchema(ObjectStore& store, const std::string& topic, const std::string& fingerprint);
+Status WriteSchema(ObjectStore& store, const std::string& topic, const TableSchema& schema);  // existing is OK
+
+// The one writer. Opening takes the next epoch by putting an empty commit that claims it: from then on an older writer that wakes up
+// loses its next put and learns why.
+class Writer {
+ public:
+  // kInvalidInput when the log belongs to another source or slot name; kConflict when another process keeps winning.
+  static Result<Writer> Open(ObjectStore& store, const Clock& clock, const std::string& source, const std::string& slot);
+
+  const State& state() const { return state_; }
+  int64_t epoch() const { return state_.epoch; }
+
+  // Puts the next commit; number, epoch, writer and created_at are filled in. On success the state covers it. kFenced: a newer epoch
+  // exists, stop for good. kUnknownOutcome is settled by reading back before this returns.
+  Status Append(BronzeCommit commit);
+  // Rolls up when at least `every` commits came since the last roll-up; then re-reads newest roll-up and epoch. kFenced as above.
+  Status MaybeRollUp(int64_t every = 1000);
+
+ private:
+  Writer(ObjectStore& store, const Clock& clock) : store_(&store), clock_(&clock) {}
+  ObjectStore* store_;
+  const Clock* clock_;
+  std::string writer_id_;
+  State state_;
+  int64_t rolled_up_to_ = 0;
+};
+
+// Deletes data objects that no commit names and that are older than `grace` (a killed writer's leftovers).
+Result<int64_t> RemoveOrphans(ObjectStore& store, const Clock& clock, Micros grace);
+
+}  // namespace millrace::commitlog

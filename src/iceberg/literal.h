@@ -1,0 +1,32 @@
+#pragma once
+
+#include <compare>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "iceberg/type.h"
+
+namespace millrace::iceberg {
+
+__extension__ typedef __int128 Int128;
+
+// A single value of a primitive type: null; boolean; int/date as int32_t; long/time/timestamp(tz) as int64_t; float; double; decimal as
+// its unscaled Int128; string/binary/fixed/uuid as bytes.
+using Literal = std::variant<std::monostate, bool, int32_t, int64_t, float, double, Int128, std::string>;
+
+inline bool IsNull(const Literal& v) { return v.index() == 0; }
+
+// Order of two non-null values of one type: -0.0 below +0.0, NaN above all, bytes unsigned.
+std::strong_ordering Compare(const Literal& a, const Literal& b);
+
+// Spec Appendix D, binary single-value serialisation, as bounds are stored. Decoding takes promoted bounds by their length (a 4-byte
+// bound of a long column is an int). nullopt where the bytes do not fit the type.
+std::string ToBytes(const Literal& value, const Type& type);
+std::optional<Literal> FromBytes(std::string_view bytes, const Type& type);
+
+// Bounds of at most 16 code points (string) or bytes (binary): S1, S2. The upper bound is nullopt when none can be made.
+std::string TruncateLower(std::string_view value, const Type& type);
+std::optional<std::string> TruncateUpper(std::string_view value, const Type& type);
+
+}  // namespace millrace::iceberg

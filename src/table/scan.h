@@ -1,0 +1,56 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "iceberg/manifest.h"
+#include "iceberg/metadata.h"
+#include "port/object_store.h"
+
+namespace millrace::table {
+
+// Manifests and manifest lists by path; they are immutable. Keeps the newest `capacity` manifests. Thread-safe.
+class ManifestCache {
+ public:
+  explicit ManifestCache(ObjectStore& store, size_t capacity = 512) : store_(store), capacity_(capacity) {}
+
+  Result<std::vector<iceberg::ManifestFile>> List(const iceberg::Snapshot& snapshot);
+  using Entries = std::shared_ptr<const std::vector<iceberg::ManifestEntry>>;
+  Result<Entries> Manifest(const iceberg::ManifestFile& row, const iceberg::TableMetadata& metadata);
+
+ private:
+  ObjectStore& store_;
+  const size_t capacity_;
+  std::mutex mutex_;
+  std::map<std::string, Entries> manifests_;
+};
+
+// column <op> literal, on top-level columns; a conjunction is a vector of them. A row whose column is null matches only kIsNull.
+struct Predicate {
+  enum class Op { kEqual, kLess, kLessEqual, kGreater, kGreaterEqual, kIn, kIsNull, kNotNull };
+  int32_t field_id;
+  Op op;
+  std::vector<iceberg::Literal> values;  // one; several for kIn; none for the null tests
+};
+
+struct FileTask {
+  iceberg::ManifestEntry entry;                  // a live data file
+  std::vector<iceberg::ManifestEntry> deletes;   // position delete files that apply to it (sequence, spec and partition checked)
+};
+
+struct ScanPlan {
+  std::vector<FileTask> tasks;
+  int64_t files_total = 0;    // live data files of the snapshot
+  int64_t files_skipped = 0;  // left out because partition values or bounds exclude the predicates
+};
+
+// The live data files of a snapshot that may hold matching rows, pruned by partition summaries, partition values and column bounds.
+// kUnsupported names the table when equality deletes apply to it. No snapshot: an empty plan.
+Result<ScanPlan> PlanScan(ManifestCache& cache, const iceberg::TableMetadata& metadata, std::optional<int64_t> snapshot_id,
+                          const std::vector<Predicate>& predicates);
+
+}  // namespace millrace::table
