@@ -5,7 +5,7 @@ DEPS := $(if $(MILLRACE_DEPS),$(MILLRACE_DEPS),$(HOME)/.cache/millrace/deps)
 PY := $(DEPS)/venv/bin/python
 BIN := build/$(PRESET)/bin/millrace
 
-.PHONY: deps configure build build-tests demo test bench soak peer format clean
+.PHONY: deps configure build build-tests demo test bench soak sanitize format clean
 
 deps:            ## system packages, Arrow, DuckDB and the Python environment; nothing when they are there
 	@scripts/deps.sh
@@ -31,6 +31,10 @@ bench: build     ## speed and memory side by side with the peers
 
 soak: build      ## long crash runs: many seeds, kills at random times
 	@$(PY) -m pytest -q tests/crash --bin $(BIN) --seeds 200
+
+sanitize: deps   ## the unit tests under the address, undefined-behaviour and thread sanitizers
+	@for p in asan tsan; do cmake --preset $$p > /dev/null && cmake --build --preset $$p -j $(JOBS) && \
+	  ctest --test-dir build/$$p --output-on-failure -j $(JOBS) || exit 1; done
 
 format:
 	@git ls-files 'src/*.h' 'src/*.cc' | xargs clang-format -i
