@@ -294,6 +294,12 @@ bool OptionValues::given(std::string_view key) const {
   return found != values_.end() && found->second.given;
 }
 
+const std::string& OptionValues::Origin(std::string_view key) const {
+  static const std::string unknown;
+  const auto found = values_.find(key);
+  return found == values_.end() ? unknown : found->second.origin;
+}
+
 std::vector<std::string> OptionValues::Shown(std::string_view key) const {
   const auto found = values_.find(key);
   return found == values_.end() ? std::vector<std::string>() : found->second.texts;

@@ -61,6 +61,8 @@ class OptionValues {
   Result<Secret> Reveal(std::string_view key) const;
 
   bool given(std::string_view key) const;
+  // "millrace.yaml:12", or "default".
+  const std::string& Origin(std::string_view key) const;
   // As it would stand in a file; a secret shows its placeholder.
   std::vector<std::string> Shown(std::string_view key) const;
 

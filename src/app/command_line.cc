@@ -1,0 +1,92 @@
+#include "app/command_line.h"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+
+#include "app/invocation.h"
+#include "base/format.h"
+
+namespace millrace::app {
+namespace {
+
+constexpr int kUsageExit = 64;  // EX_USAGE
+
+// A command under construction: its CLI11 part, and what to run when it was the one.
+struct Parsed {
+  CLI::App* app;
+  Command run;
+};
+
+class Parser {
+ public:
+  Parser() : app_("Carries every change of a PostgreSQL database into an Apache Iceberg lakehouse.", "millrace") {
+    app_.require_subcommand(1);
+    app_.get_formatter()->column_width(36);
+    app_.failure_message(CLI::FailureMessage::simple);
+
+    Add("init", "Write a commented configuration file to start from", RunInit, kNoConfig)
+        ->add_option("PATH", invocation_.path, "Where to write it; - for standard output")
+        ->default_val("millrace.yaml");
+    Add("config", "Print the configuration in effect, secrets as placeholders", RunConfig, kConfig)
+        ->add_flag("--reference", invocation_.reference, "Print the reference of all options as Markdown instead");
+    Add("version", "Print the version", RunVersion, kNoConfig);
+    // Last, or every command would inherit it.
+    app_.footer("Start with `millrace init`. `millrace COMMAND --help` tells more about one command.");
+  }
+
+  int Run(int argc, char** argv) {
+    if (argc < 2) {
+      fmt::print(stderr, "{}", app_.help());
+      return kUsageExit;
+    }
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::ParseError& e) {
+      return app_.exit(e) == 0 ? 0 : kUsageExit;
+    }
+    for (const Parsed& command : commands_) {
+      if (!command.app->parsed()) continue;
+      const Status status = command.run(invocation_);
+      if (status.ok()) return 0;
+      fmt::print(stderr, "millrace {}: {}\n", command.app->get_name(), status.error().message());
+      return PolicyOf(status.error().kind()).exit_code;
+    }
+    return kUsageExit;
+  }
+
+ private:
+  enum ConfigUse { kConfig, kNoConfig };
+
+  CLI::App* Add(const std::string& name, const std::string& help, Command run, ConfigUse use) {
+    CLI::App* command = app_.add_subcommand(name, help);
+    commands_.push_back({command, run});
+    if (use == kConfig) {
+      command->add_option("-c,--config", invocation_.config_file, "Configuration file")
+          ->envname("MILLRACE_CONFIG")
+          ->default_str("millrace.yaml")
+          ->type_name("FILE");
+      command->add_option("--set", invocation_.overrides, "Override one option for this run, key=value; may be repeated")
+          ->type_name("KEY=VALUE")
+          ->take_all()
+          ->expected(1)
+          ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    }
+    return command;
+  }
+
+  CLI::App app_;
+  std::vector<Parsed> commands_;
+  Invocation invocation_;
+};
+
+}  // namespace
+
+int Main(int argc, char** argv) {
+  Parser parser;
+  return parser.Run(argc, argv);
+}
+
+}  // namespace millrace::app
