@@ -1,0 +1,104 @@
+"""The oracle: what happened in the source, by an audit trigger, in commit order by a logical slot of the oracle's own."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import struct
+from collections.abc import Iterator
+
+from harness.postgres import Database
+
+_SQL = (pathlib.Path(__file__).parent / "audit.sql").read_text()
+_POSTGRES_EPOCH_US = 946_684_800_000_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    attnum: int
+    name: str
+    type: str
+    key: int          # 1-based place in the replica identity or primary key; 0: no part of it
+    generated: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    relation: int
+    op: str                          # I U D T, S: `columns` holds from here on
+    old: dict[int, str | None] | None   # by attnum
+    new: dict[int, str | None] | None
+    columns: tuple[Column, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Transaction:
+    xid: int
+    commit_lsn: int
+    commit_time: int                 # microseconds since 1970
+    changes: tuple[Change, ...]
+
+
+class Audit:
+    """Installs the notebook in a database; `watch` it a table before the table's first change."""
+
+    def __init__(self, database: Database):
+        self.database = database
+        self.slot = f"audit_{database.name}"
+        with database.connect() as c:
+            c.execute(_SQL)
+            c.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", [self.slot])
+
+    def watch(self, *tables: str) -> None:
+        """Names as SQL writes them, quoted where they need it."""
+        with self.database.connect() as c:
+            for table in tables:
+                c.execute("SELECT audit.watch(%s::regclass)", [table])
+
+    def watch_all(self) -> None:
+        """Every ordinary and partitioned table outside of the audit and system schemas that is not watched yet."""
+        rows = self.database.query("""
+            SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE c.relkind = 'r' AND n.nspname NOT IN ('audit', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%'
+              AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'audit_rows')
+              AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
+            ORDER BY 1""")
+        self.watch(*(name for (name,) in rows))
+
+    def commits(self) -> dict[int, tuple[int, int]]:
+        """xid -> (LSN of the commit record, commit time in microseconds); in commit order."""
+        result = {}
+        with self.database.connect() as c:
+            rows = c.execute("SELECT data FROM pg_logical_slot_peek_binary_changes(%s, NULL, NULL, 'proto_version', '1', "
+                             "'publication_names', 'audit_commits')", [self.slot])
+            for (data,) in rows:
+                if data[:1] == b"B":
+                    lsn, time, xid = struct.unpack(">QqI", data[1:21])
+                    result[xid] = (lsn, time + _POSTGRES_EPOCH_US)
+        return result
+
+    def transactions(self) -> Iterator[Transaction]:
+        """All audited transactions in commit order."""
+        commits = self.commits()
+        by_xid: dict[int, list[tuple]] = {xid: [] for xid in commits}
+        for xid, *change in self.database.query("SELECT xid, relation, op::text, old_row, new_row FROM audit.log ORDER BY seq"):
+            by_xid[xid].append(tuple(change))
+        shapes: dict[int, tuple[Column, ...]] = {}
+        for xid, rows in by_xid.items():
+            changes = []
+            for relation, op, old, new in rows:
+                if op == "S":
+                    shapes[relation] = tuple(sorted((Column(int(attnum), c["name"], c["type"], c["key"], c["generated"])
+                                                     for attnum, c in new.items()), key=lambda c: c.attnum))
+                    changes.append(Change(relation, op, None, None, shapes[relation]))
+                    continue
+                columns = shapes[relation]
+                changes.append(Change(relation, op, _by_attnum(old, columns), _by_attnum(new, columns), columns))
+            yield Transaction(xid, *commits[xid], tuple(changes))
+
+    def relation(self, table: str) -> int:
+        return self.database.value("SELECT %s::regclass::oid::bigint", table)
+
+
+def _by_attnum(row: dict | None, columns: tuple[Column, ...]) -> dict[int, str | None] | None:
+    return None if row is None else {c.attnum: row[c.name] for c in columns if not c.generated}

@@ -1,0 +1,61 @@
+-- The oracle's notebook: every row change of an audited table, written by a trigger in the transaction that made it, so that what is
+-- rolled back leaves no trace. Values are PostgreSQL's own text, by hstore(), which calls each column's output function.
+--
+-- The triggers are enabled as ALWAYS: they fire under session_replication_role = replica too. The tables are outside of `public`, so
+-- Millrace is never asked to capture them.
+CREATE SCHEMA audit;
+CREATE EXTENSION IF NOT EXISTS hstore SCHEMA audit;
+
+CREATE TABLE audit.log (
+  seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  xid bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint % 4294967296),
+  relation oid NOT NULL,   -- a table's identity through renames
+  op "char" NOT NULL,      -- I U D T, and S: the shape of the table from here on
+  old_row jsonb,           -- {column: text or null}; for S: {attnum: {name, type, ...}}
+  new_row jsonb
+);
+
+CREATE FUNCTION audit.write() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+  SET timezone = 'UTC' SET datestyle = 'ISO,MDY' SET intervalstyle = 'postgres' SET bytea_output = 'hex' SET extra_float_digits = 1 AS $$
+BEGIN
+  INSERT INTO audit.log (relation, op, old_row, new_row)
+  VALUES (TG_RELID, left(TG_OP, 1)::"char",
+          CASE WHEN TG_OP IN ('UPDATE', 'DELETE') THEN audit.hstore_to_jsonb(audit.hstore(OLD)) END,
+          CASE WHEN TG_OP IN ('INSERT', 'UPDATE') THEN audit.hstore_to_jsonb(audit.hstore(NEW)) END);
+  RETURN NULL;
+END $$;
+
+-- The columns by attnum, with type and place in the replica identity (or else the primary key).
+CREATE FUNCTION audit.shape(relation oid) RETURNS jsonb LANGUAGE sql STABLE AS $$
+  SELECT jsonb_object_agg(a.attnum::text, jsonb_build_object(
+           'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'generated', a.attgenerated <> '',
+           'key', coalesce(array_position(i.columns, a.attnum), 0)))
+  FROM pg_attribute a
+  LEFT JOIN LATERAL (
+    SELECT string_to_array(x.indkey::text, ' ')::smallint[] AS columns
+    FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid
+    WHERE x.indrelid = a.attrelid
+      AND (CASE WHEN c.relreplident = 'i' THEN x.indisreplident ELSE x.indisprimary AND c.relreplident <> 'n' END)) i ON true
+  WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+$$;
+
+CREATE FUNCTION audit.watch(name regclass) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  -- A constraint-free AFTER trigger: it sees the row as stored, generated columns and defaults included.
+  EXECUTE format('CREATE TRIGGER audit_rows AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION audit.write()', name);
+  EXECUTE format('CREATE TRIGGER audit_truncate AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION audit.write()', name);
+  EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER audit_rows, ENABLE ALWAYS TRIGGER audit_truncate', name);
+  INSERT INTO audit.log (relation, op, new_row) VALUES (name, 'S', audit.shape(name));
+END $$;
+
+CREATE FUNCTION audit.on_ddl() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+  INSERT INTO audit.log (relation, op, new_row)
+  SELECT DISTINCT t.tgrelid, 'S'::"char", audit.shape(t.tgrelid)
+  FROM pg_event_trigger_ddl_commands() d JOIN pg_trigger t ON t.tgrelid = d.objid AND t.tgname = 'audit_rows'
+  WHERE d.object_type IN ('table', 'table column');
+END $$;
+CREATE EVENT TRIGGER audit_ddl ON ddl_command_end WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION audit.on_ddl();
+
+-- Every transaction that wrote to the notebook, and no other, is in this publication: its BEGIN message has the commit's LSN and time.
+CREATE PUBLICATION audit_commits FOR TABLE audit.log WITH (publish = 'insert');

@@ -1,0 +1,172 @@
+"""Silver, read from outside, against the source and against the oracle's history: as PostgreSQL text, row by row."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import re
+
+import pyarrow as pa
+
+from harness import pgtext
+from harness.audit import Audit, Column
+from harness.lake import Lake
+from harness.postgres import Database
+from harness.scd2 import Base, TableHistory, fold
+
+ENGINES = ("pyiceberg", "duckdb")
+
+
+class Mismatch(AssertionError):
+    """Silver does not say what it should."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A source table under test; names as SQL writes them. `identity`: see scd2.fold."""
+    name: str
+    identity: str = "key"
+
+    @property
+    def silver(self) -> str:
+        schema, name = _split(self.name)
+        plain = re.sub(r"[^A-Za-z0-9_]", "_", name if schema == "public" else f"{schema}_{name}")
+        return f"silver.{plain}"
+
+
+def _split(name: str) -> tuple[str, str]:
+    parts = [quoted or bare for quoted, bare in re.findall(r'"([^"]+)"|([^."]+)', name)]
+    return (parts[0], parts[1]) if len(parts) == 2 else ("public", parts[0])
+
+
+def snapshot_base(lake: Lake, tables: list[Table]) -> Base:
+    """Where the initial snapshot stood, by the rows that say they come from it. No such row: everything is history."""
+    seen = set()
+    present = set(lake.tables())
+    for table in tables:
+        if table.silver not in present:
+            continue
+        scan = lake.catalog().load_table(table.silver).scan(row_filter="_op = 'r'", selected_fields=("_from_lsn", "valid_from", "_op"))
+        rows = scan.to_arrow()
+        seen.update(zip(map(_lsn, rows["_from_lsn"].to_pylist()), _micros(rows["valid_from"])))
+    if len({lsn for lsn, _ in seen}) > 1:
+        raise Mismatch(f"snapshot rows of more than one position: {sorted(seen)[:5]}")
+    return Base(*max(seen)) if seen else Base()
+
+
+def check(audit: Audit, lake: Lake, tables: list[Table], engines: tuple[str, ...] = ENGINES) -> int:
+    """Compares every row of every table with the oracle, and the current rows with the source. Returns how many rows were compared."""
+    transactions = list(audit.transactions())
+    base = snapshot_base(lake, tables)
+    compared = 0
+    for table in tables:
+        history = fold(transactions, audit.relation(table.name), base, identity=table.identity)
+        for engine in engines:
+            try:
+                rows = lake.read(table.silver, engine)
+                compare_history(rows, history)
+                if table.identity != "insert":
+                    compare_current(rows, history.columns, audit.database, table.name)
+            except Mismatch as problem:
+                raise Mismatch(f"{table.silver} as {engine} reads it, source table {table.name}: {problem}") from None
+            compared += rows.num_rows
+        if table.identity != "insert":
+            check_oracle(history, audit.database, table.name)
+    return compared
+
+
+def check_oracle(history: TableHistory, database: Database, table: str) -> None:
+    """The oracle's own current rows are the source's, or the oracle is wrong."""
+    # A column added with a default shows that default in rows no transaction wrote; the notebook cannot know it.
+    ours = collections.Counter(tuple(pgtext.canonical(v.row.get(c.attnum), c.type) for c in _streamed(history.columns))
+                               for v in history.current())
+    theirs = collections.Counter(source_rows(database, table, history.columns))
+    _expect_equal(ours, theirs, _streamed(history.columns), "the oracle's current rows", "the source")
+
+
+def source_rows(database: Database, table: str, columns: tuple[Column, ...]) -> list[tuple]:
+    columns = _streamed(columns)
+    names = ", ".join('"' + c.name.replace('"', '""') + '"' for c in columns)
+    with database.connect() as c, c.cursor().copy(f"COPY (SELECT {names} FROM {table}) TO STDOUT") as copy:
+        return [tuple(pgtext.canonical(v, c.type) for v, c in zip(row, columns)) for row in copy.rows()]
+
+
+def compare_current(silver: pa.Table, columns: tuple[Column, ...], database: Database, table: str) -> None:
+    values = silver_values(silver, columns)
+    current = silver["is_current"].to_pylist()
+    ours = collections.Counter(row for row, is_current in zip(values, current) if is_current)
+    _expect_equal(ours, collections.Counter(source_rows(database, table, columns)), _streamed(columns), "Silver's current rows", "the source")
+
+
+def compare_history(silver: pa.Table, history: TableHistory) -> None:
+    columns = _streamed(history.columns)
+    values = silver_values(silver, history.columns)
+    facts = [_micros(silver["valid_from"]), [_lsn(v) for v in silver["_from_lsn"].to_pylist()],
+             _micros(silver["valid_to"]), [_lsn(v) for v in silver["_to_lsn"].to_pylist()],
+             silver["is_current"].to_pylist(), silver["is_deleted"].to_pylist(), silver["version"].to_pylist()]
+    ours = [(row, *fact) for row, *fact in zip(values, *facts)]
+    theirs = [(tuple(pgtext.canonical(v.row.get(c.attnum), c.type) for c in columns),
+               v.valid_from, v.from_lsn, v.valid_to, v.to_lsn, v.valid_to is None, v.deleted, v.number) for v in history.versions]
+    names = ("valid_from", "_from_lsn", "valid_to", "_to_lsn", "is_current", "is_deleted", "version")
+
+    def counted(rows: list[tuple], *parts: int) -> collections.Counter:
+        return collections.Counter((*row[0], *(row[p] for p in parts)) for row in rows)
+
+    # Without a key equal rows are alike: which of them ended is nobody's to say, so beginnings and ends are compared apart.
+    for parts in ((1, 2, 3, 4, 5, 6, 7),) if history.keyed else ((1, 2), (3, 4, 5, 6)):
+        shown = [*columns, *(Column(0, names[p - 1], "", 0, False) for p in parts)]
+        _expect_equal(counted(ours, *parts), counted(theirs, *parts), shown, "Silver's history", "the audit trigger's")
+    _check_positions(silver)
+
+
+def _check_positions(silver: pa.Table) -> None:
+    for row in silver.select(["_from_lsn", "_from_ord", "_to_lsn", "_to_ord", "is_current", "_op"]).to_pylist():
+        start = (_lsn(row["_from_lsn"]), row["_from_ord"])
+        end = None if row["_to_lsn"] is None else (_lsn(row["_to_lsn"]), row["_to_ord"])
+        if (end is None) != row["is_current"] or (end is not None and not start < end) or row["_op"] not in tuple("rcud"):
+            raise Mismatch(f"positions do not order: {row}")
+
+
+def silver_values(silver: pa.Table, columns: tuple[Column, ...]) -> list[tuple]:
+    texts = []
+    for column in _streamed(columns):
+        if column.name not in silver.column_names:
+            raise Mismatch(f"column {column.name!r} is missing; there are {silver.column_names}")
+        text = pgtext.column_texts(silver[column.name], column.type)
+        if (exact := f"{column.name}__pg") in silver.column_names:
+            text = [t if x is None else x for t, x in zip(text, silver[exact].to_pylist())]
+        texts.append([pgtext.canonical(t, column.type) for t in text])
+    return list(zip(*texts)) if texts else [()] * silver.num_rows
+
+
+def _streamed(columns: tuple[Column, ...]) -> list[Column]:
+    """Stored generated columns are not in PostgreSQL 15's stream."""
+    return [c for c in columns if not c.generated]
+
+
+def _micros(column: pa.ChunkedArray) -> list[int | None]:
+    return column.cast(pa.timestamp("us", tz=column.type.tz)).cast(pa.int64()).to_pylist()
+
+
+def _lsn(value: int | str | None) -> int | None:
+    if isinstance(value, str):
+        high, low = value.split("/")
+        return int(high, 16) << 32 | int(low, 16)
+    return value
+
+
+def _expect_equal(ours: collections.Counter, theirs: collections.Counter, columns, we: str, they: str) -> None:
+    if ours == theirs:
+        return
+    lines = [f"{we} ({ours.total()} rows) and {they} ({theirs.total()} rows) differ"]
+    for title, rows in ((f"only in {we}", ours - theirs), (f"only in {they}", theirs - ours)):
+        lines.append(f"{title}: {rows.total()}")
+        for row, count in sorted(rows.items(), key=repr)[:6]:
+            shown = ", ".join(f"{c.name}={_short(v)}" for c, v in zip(columns, row))
+            lines.append(f"  {count} x {shown}")
+    raise Mismatch("\n".join(lines))
+
+
+def _short(value) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:40]}…({len(text)})"
