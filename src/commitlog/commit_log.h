@@ -26,16 +26,19 @@ struct State {
 
 Result<State> Recover(ObjectStore& store);
 
-// Commits number+1, number+2, ... in order, without gaps, at most `limit`; empty when there are none. kCorrupt names a missing or
-// damaged commit.
+// Commits number+1, number+2, ... in order, without gaps, at most `limit`; empty when there are none, which costs two look-ups.
+// kCorrupt names a missing or damaged commit.
 Result<std::vector<BronzeCommit>> ReadAfter(ObjectStore& store, int64_t number, size_t limit);
+
+// Appends the decoded lines of a committed file. kCorrupt when the object is missing or its size or checksum is not what the commit says.
+Status ReadFile(ObjectStore& store, const BronzeFile& file, ByteBuffer& out);
 
 // kCorrupt when the stored bytes do not have the fingerprint they are named by.
 Result<TableSchema> ReadSchema(ObjectStore& store, const std::string& topic, const std::string& fingerprint);
 Status WriteSchema(ObjectStore& store, const std::string& topic, const TableSchema& schema);  // existing is OK
 
 // The one writer. Opening takes the next epoch by putting an empty commit that claims it: from then on an older writer that wakes up
-// loses its next put and learns why.
+// loses its next put and learns why. After any error but kInvalidInput the writer is of no use: open a new one. Not thread-safe.
 class Writer {
  public:
   // kInvalidInput when the log belongs to another source or slot name; kConflict when another process keeps winning.
@@ -44,22 +47,35 @@ class Writer {
   const State& state() const { return state_; }
   int64_t epoch() const { return state_.epoch; }
 
-  // Puts the next commit; number, epoch, writer and created_at are filled in. On success the state covers it. kFenced: a newer epoch
-  // exists, stop for good. kUnknownOutcome is settled by reading back before this returns.
+  // Puts the next commit; number, epoch, writer, created_at, source and slot are filled in. On success the state covers it. kFenced: a
+  // newer epoch exists, stop for good. An unknown outcome is settled by reading back; kUnknownOutcome is returned only when even that
+  // fails. kInternal: the files do not continue their topics' offsets; nothing was put.
   Status Append(BronzeCommit commit);
-  // Rolls up when at least `every` commits came since the last roll-up; then re-reads newest roll-up and epoch. kFenced as above.
+  // Rolls up when at least `every` commits came since the last roll-up, and checks the fence again (kFenced as above). Then deletes
+  // commits that an earlier roll-up holds and that are older than `kKeepCommits`.
   Status MaybeRollUp(int64_t every = 1000);
 
  private:
   Writer(ObjectStore& store, const Clock& clock) : store_(&store), clock_(&clock) {}
+  Status Put(const BronzeCommit& commit);
+  Result<bool> IsOurs(int64_t number, const std::string& text);
+  Status CheckFence();
+  Status DeleteOld(int64_t held_up_to);
+
   ObjectStore* store_;
   const Clock* clock_;
   std::string writer_id_;
   State state_;
   int64_t rolled_up_to_ = 0;
+  int64_t oldest_ = 0;          // the oldest commit with an object of its own; 0: not looked up yet
+  Micros fence_checked_at_ = 0;
 };
 
-// Deletes data objects that no commit names and that are older than `grace` (a killed writer's leftovers).
+// A commit lives this long as an object of its own, so that a writer that slept less collides with it.
+inline constexpr Micros kKeepCommits = 7 * kMicrosPerDay;
+
+// Deletes data objects that no commit names, that an older epoch wrote and that were stored more than `grace` ago (a killed writer's
+// leftovers). Call it as the log's writer.
 Result<int64_t> RemoveOrphans(ObjectStore& store, const Clock& clock, Micros grace);
 
 }  // namespace millrace::commitlog
