@@ -26,6 +26,8 @@ class Parser {
     app_.require_subcommand(1);
     app_.get_formatter()->column_width(36);
     app_.failure_message(CLI::FailureMessage::simple);
+    if (const char* file = std::getenv("MILLRACE_CONFIG"); file != nullptr && *file != '\0') invocation_.config_file = file;
+    AddConfig(app_);
 
     Add("init", "Write a commented configuration file to start from", RunInit, kNoConfig)
         ->add_option("PATH", invocation_.path, "Where to write it; - for standard output")
@@ -63,18 +65,18 @@ class Parser {
   CLI::App* Add(const std::string& name, const std::string& help, Command run, ConfigUse use) {
     CLI::App* command = app_.add_subcommand(name, help);
     commands_.push_back({command, run});
-    if (use == kConfig) {
-      command->add_option("-c,--config", invocation_.config_file, "Configuration file")
-          ->envname("MILLRACE_CONFIG")
-          ->default_str("millrace.yaml")
-          ->type_name("FILE");
-      command->add_option("--set", invocation_.overrides, "Override one option for this run, key=value; may be repeated")
-          ->type_name("KEY=VALUE")
-          ->take_all()
-          ->expected(1)
-          ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-    }
+    if (use == kConfig) AddConfig(*command);
     return command;
+  }
+
+  // Taken before and after the command's name.
+  void AddConfig(CLI::App& app) {
+    app.add_option("-c,--config", invocation_.config_file, "Configuration file (default: $MILLRACE_CONFIG, else millrace.yaml)")
+        ->type_name("FILE");
+    app.add_option("--set", invocation_.overrides, "Override one option for this run; may be repeated")
+        ->type_name("KEY=VALUE")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   }
 
   CLI::App app_;
