@@ -40,7 +40,7 @@ class Transaction:
 
 
 class Audit:
-    """Installs the notebook in a database; `watch` it a table before the table's first change."""
+    """Installs the notebook in an empty database; tables that are created from then on are watched."""
 
     def __init__(self, database: Database):
         self.database = database
@@ -48,22 +48,6 @@ class Audit:
         with database.connect() as c:
             c.execute(_SQL)
             c.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", [self.slot])
-
-    def watch(self, *tables: str) -> None:
-        """Names as SQL writes them, quoted where they need it."""
-        with self.database.connect() as c:
-            for table in tables:
-                c.execute("SELECT audit.watch(%s::regclass)", [table])
-
-    def watch_all(self) -> None:
-        """Every ordinary and partitioned table outside of the audit and system schemas that is not watched yet."""
-        rows = self.database.query("""
-            SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-            WHERE c.relkind = 'r' AND n.nspname NOT IN ('audit', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%'
-              AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'audit_rows')
-              AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
-            ORDER BY 1""")
-        self.watch(*(name for (name,) in rows))
 
     def commits(self) -> dict[int, tuple[int, int]]:
         """xid -> (LSN of the commit record, commit time in microseconds); in commit order."""
@@ -95,6 +79,15 @@ class Audit:
                 columns = shapes[relation]
                 changes.append(Change(relation, op, _by_attnum(old, columns), _by_attnum(new, columns), columns))
             yield Transaction(xid, *commits[xid], tuple(changes))
+
+    def identities(self) -> dict[str, str]:
+        """Every watched table that there is, quoted as SQL needs it, and how its rows can be known: see scd2.fold."""
+        return dict(self.database.query("""
+            SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname),
+                   CASE WHEN c.relreplident <> 'n' AND EXISTS (SELECT FROM jsonb_each(audit.shape(c.oid)) s WHERE s.value->>'key' <> '0') THEN 'key'
+                        WHEN c.relreplident = 'f' THEN 'full' ELSE 'insert' END
+            FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_trigger t ON t.tgrelid = c.oid
+            WHERE t.tgname = 'audit_rows' AND NOT c.relispartition ORDER BY 1"""))
 
     def relation(self, table: str) -> int:
         return self.database.value("SELECT %s::regclass::oid::bigint", table)

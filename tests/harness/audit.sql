@@ -19,7 +19,7 @@ CREATE FUNCTION audit.write() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
   SET timezone = 'UTC' SET datestyle = 'ISO,MDY' SET intervalstyle = 'postgres' SET bytea_output = 'hex' SET extra_float_digits = 1 AS $$
 BEGIN
   INSERT INTO audit.log (relation, op, old_row, new_row)
-  VALUES (TG_RELID, left(TG_OP, 1)::"char",
+  VALUES (coalesce(pg_partition_root(TG_RELID), TG_RELID), left(TG_OP, 1)::"char",
           CASE WHEN TG_OP IN ('UPDATE', 'DELETE') THEN audit.hstore_to_jsonb(audit.hstore(OLD)) END,
           CASE WHEN TG_OP IN ('INSERT', 'UPDATE') THEN audit.hstore_to_jsonb(audit.hstore(NEW)) END);
   RETURN NULL;
@@ -56,6 +56,16 @@ BEGIN
   WHERE d.object_type IN ('table', 'table column');
 END $$;
 CREATE EVENT TRIGGER audit_ddl ON ddl_command_end WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION audit.on_ddl();
+
+-- Tables are watched from their creation on.
+CREATE FUNCTION audit.on_create() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+  PERFORM audit.watch(c.oid::regclass)
+  FROM pg_event_trigger_ddl_commands() d JOIN pg_class c ON c.oid = d.objid
+  WHERE d.object_type = 'table' AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence = 'p'
+    AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'audit_rows');
+END $$;
+CREATE EVENT TRIGGER audit_create ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION audit.on_create();
 
 -- Every transaction that wrote to the notebook, and no other, is in this publication: its BEGIN message has the commit's LSN and time.
 CREATE PUBLICATION audit_commits FOR TABLE audit.log WITH (publish = 'insert');

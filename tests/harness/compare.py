@@ -34,8 +34,13 @@ class Table:
         return f"silver.{plain}"
 
 
+def tables_of(audit: Audit, schemas: tuple[str, ...] = ("public",)) -> list[Table]:
+    tables = [Table(name, identity) for name, identity in audit.identities().items()]
+    return [t for t in tables if _split(t.name)[0] in schemas]
+
+
 def _split(name: str) -> tuple[str, str]:
-    parts = [quoted or bare for quoted, bare in re.findall(r'"([^"]+)"|([^."]+)', name)]
+    parts = [quoted.replace('""', '"') or bare for quoted, bare in re.findall(r'"((?:[^"]|"")+)"|([^."]+)', name)]
     return (parts[0], parts[1]) if len(parts) == 2 else ("public", parts[0])
 
 

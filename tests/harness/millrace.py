@@ -29,7 +29,7 @@ class Millrace:
         self.lake = Lake(home / "lake")
         self.config_file = home / "millrace.yaml"
         self.log_file = home / "millrace.log"
-        self.config = _merged({
+        self.config = merged({
             "source": {
                 "host": "127.0.0.1", "port": database.cluster.port, "database": database.name, "user": database.cluster.user,
                 "password": "${env:PGPASSWORD}", "name": "shop", "slot": database.slot, "publication": database.publication,
@@ -47,7 +47,8 @@ class Millrace:
         self.config_file.write_text(yaml.safe_dump(self.config, sort_keys=False))
 
     def command(self, *arguments: str) -> list[str]:
-        return [str(self.binary), "--config", str(self.config_file), *arguments]
+        subcommand, *rest = arguments
+        return [str(self.binary), subcommand, "--config", str(self.config_file), *rest]
 
     def run(self, *arguments: str, environment: dict[str, str] | None = None, timeout: float = 300) -> str:
         """Runs a subcommand to its end; Failed when it does not return 0."""
@@ -69,6 +70,9 @@ class Millrace:
 
     def status(self) -> dict:
         return json.loads(self.run("status", "--json"))
+
+    def query(self, sql: str, *options: str) -> str:
+        return self.run("query", *options, sql)
 
     def up(self, environment: dict[str, str] | None = None) -> Process:
         return Process(self, "up", environment=environment)
@@ -163,14 +167,14 @@ class Process:
             self.log.close()
 
 
-def _merged(base: dict, more: dict) -> dict:
+def merged(base: dict, more: dict) -> dict:
     """`more` over `base`; a None takes a key away."""
     result = dict(base)
     for key, value in more.items():
         if value is None:
             result.pop(key, None)
         elif isinstance(value, dict) and isinstance(result.get(key), dict):
-            result[key] = _merged(result[key], value)
+            result[key] = merged(result[key], value)
         else:
             result[key] = value
     return result

@@ -12,7 +12,6 @@ import time
 
 import psycopg
 
-from harness.compare import Table
 from harness.postgres import Database
 
 SCHEMA = """
@@ -34,9 +33,6 @@ CREATE UNIQUE INDEX coupons_code ON coupons (code);
 ALTER TABLE coupons REPLICA IDENTITY USING INDEX coupons_code;
 CREATE TABLE stock (sku int PRIMARY KEY, amount int, shelf text, note varchar(20));
 """
-
-TABLES = [Table("orders"), Table("lines"), Table("documents"), Table("readings", "full"), Table("clicks", "insert"),
-          Table('"Odd Näme"'), Table("coupons"), Table("stock")]
 
 _STATUS = ("new", "paid", "shipped", "delivered", "cancelled")
 
