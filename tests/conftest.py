@@ -20,6 +20,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seeds", type=int, default=20, help="how many seeds the random crash tests run")
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "seed" in metafunc.fixturenames and not any(m.name == "parametrize" and "seed" in m.args[0] for m in metafunc.definition.iter_markers()):
+        metafunc.parametrize("seed", range(1, metafunc.config.getoption("--seeds") + 1))
+
+
 @pytest.fixture(scope="session")
 def binary(request: pytest.FixtureRequest) -> pathlib.Path:
     path = pathlib.Path(request.config.getoption("--bin")).resolve()

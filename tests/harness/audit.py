@@ -61,6 +61,10 @@ class Audit:
                     result[xid] = (lsn, time + _POSTGRES_EPOCH_US)
         return result
 
+    def last_commit(self) -> int:
+        """LSN of the newest commit that changed a watched row; 0 when there is none."""
+        return max((t.commit_lsn for t in self.transactions() if any(c.op != "S" for c in t.changes)), default=0)
+
     def transactions(self) -> Iterator[Transaction]:
         """All audited transactions in commit order."""
         commits = self.commits()

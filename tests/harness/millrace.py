@@ -47,8 +47,7 @@ class Millrace:
         self.config_file.write_text(yaml.safe_dump(self.config, sort_keys=False))
 
     def command(self, *arguments: str) -> list[str]:
-        subcommand, *rest = arguments
-        return [str(self.binary), subcommand, "--config", str(self.config_file), *rest]
+        return [str(self.binary), "--config", str(self.config_file), *arguments]
 
     def run(self, *arguments: str, environment: dict[str, str] | None = None, timeout: float = 300) -> str:
         """Runs a subcommand to its end; Failed when it does not return 0."""

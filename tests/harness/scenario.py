@@ -180,11 +180,8 @@ class Runner:
         self.process.kill()
 
     def _await(self, _: Block) -> None:
-        """Waits until everything committed in the source by now is published by `up`, or --once runs would have nothing to do."""
-        commits = list(self.audit.commits().values())
-        if not commits:
-            raise AssertionError("nothing was committed yet")
-        self.millrace.wait_published(commits[-1][0], self.process)
+        """Waits until `up` has published everything that is committed in the source by now."""
+        self.millrace.wait_published(self.audit.last_commit(), self.process)
 
     def _postgres(self, block: Block) -> None:
         """`postgres restart`."""

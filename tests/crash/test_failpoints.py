@@ -1,0 +1,73 @@
+"""Death and failure at every durable step: each failpoint in src/ is passed at least once, and nothing is lost or doubled by it."""
+
+import pathlib
+import re
+
+import pytest
+
+from harness import compare
+from harness.bronze import check_bronze
+from harness.millrace import Failed
+
+SOURCES = pathlib.Path(__file__).resolve().parents[2] / "src"
+NAMES = sorted({name for file in SOURCES.rglob("*.cc") if not file.stem.endswith("_test")
+                for name in re.findall(r'MR_FAILPOINT\("([^"]+)"\)', file.read_text())})
+
+
+def _create(database) -> None:
+    database.execute("""
+        CREATE TABLE t (id int PRIMARY KEY, a text, n int);
+        CREATE TABLE bag (v int);
+        ALTER TABLE bag REPLICA IDENTITY FULL;
+        INSERT INTO t SELECT i, 'snapshot', i FROM generate_series(1, 50) i;
+        INSERT INTO bag VALUES (1), (1);""")
+
+
+def _change(database, round_: int) -> None:
+    database.execute(f"""
+        UPDATE t SET a = 'round {round_}', n = n + 1 WHERE id % 5 = {round_ % 5};
+        DELETE FROM t WHERE id = {round_ + 1};
+        INSERT INTO t VALUES ({1000 + round_}, 'new', 0);
+        INSERT INTO bag VALUES ({round_});
+        DELETE FROM bag WHERE ctid = (SELECT min(ctid) FROM bag);""")
+
+
+@pytest.fixture
+def gold(millrace):
+    directory = millrace.home / "gold"
+    directory.mkdir()
+    (directory / "sizes.sql").write_text("-- grain: one row a value of a\n-- inputs: silver.t\n"
+                                         "SELECT a, count(*) AS n FROM silver.t WHERE is_current GROUP BY a\n")
+    millrace.config["gold"] = {"sql": "gold"}
+    millrace.write_config()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_failpoint(name, millrace, audit, database, gold):
+    _create(database)
+    acted = set()
+    # The first rounds meet the snapshot and the first commits, the later ones everything that comes with changes.
+    for round_ in range(12):
+        for action in ("kill", "error", "unknown", "nospace"):
+            if action in acted:
+                continue
+            try:
+                millrace.catch_up({"MILLRACE_FAILPOINTS": f"{name}={action}"})
+            except Failed as failed:
+                assert failed.code == 137 if action == "kill" else 0 < failed.code < 128, failed
+            if f"{name} acts" in millrace.log_file.read_text():
+                acted.add(action)
+                millrace.log_file.write_text("")
+            _change(database, round_)
+        millrace.catch_up()
+        if len(acted) == 4:
+            break
+    assert "kill" in acted, f"no run came by {name}"
+    compare.check(audit, millrace.lake, compare.tables_of(audit), engines=("pyiceberg",))
+    check_bronze(millrace.lake)
+    rows = millrace.lake.read("gold.sizes").to_pylist()
+    assert {r["a"]: r["n"] for r in rows} == dict(database.query("SELECT a, count(*) FROM t GROUP BY a"))
+
+
+def test_names_are_found():
+    assert len(NAMES) > 10, NAMES
