@@ -1,0 +1,46 @@
+#include "pipeline/bronze/committer.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "base/failpoint.h"
+
+namespace millrace::bronze {
+
+Status Committer::Store(ClosedFile closed) {
+  const std::pair<std::string, std::string> schema{closed.file.topic, closed.file.schema};
+  if (!schemas_.contains(schema)) {
+    MR_TRY(commitlog::WriteSchema(*store_, schema.first, closed.stream->schema));
+    schemas_.insert(schema);
+  }
+  MR_TRY(closed.Store(*store_));
+  stored_.push_back(std::move(closed.file));
+  return {};
+}
+
+Status Committer::Commit(const CommitMark& mark) {
+  BronzeCommit commit;
+  commit.position = mark.position;
+  commit.snapshot = mark.snapshot;
+  commit.files = std::move(stored_);
+  stored_.clear();
+  std::sort(commit.files.begin(), commit.files.end(), [](const BronzeFile& a, const BronzeFile& b) {
+    return std::tie(a.topic, a.first_offset) < std::tie(b.topic, b.first_offset);
+  });
+  // The proof that the tests would notice a confirmation that comes too early.
+  if (Sabotaged("confirm_before_commit")) MR_TRY(Confirm(mark));
+  MR_FAILPOINT("bronze.before_commit");
+  MR_TRY(log_.Append(std::move(commit)));
+  MR_FAILPOINT("bronze.after_commit");
+  return Sabotaged("confirm_before_commit") ? Status() : Confirm(mark);
+}
+
+Status Committer::Confirm(const CommitMark& mark) {
+  if (!mark.position) return {};
+  MR_FAILPOINT("bronze.before_confirm");
+  durable_(*mark.position);
+  MR_FAILPOINT("bronze.after_confirm");
+  return {};
+}
+
+}  // namespace millrace::bronze
