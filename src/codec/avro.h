@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -19,7 +20,8 @@ struct Datum;
 using Record = std::vector<Datum>;  // in the order of the schema's fields
 
 // One Avro value. Unions hold the value itself; null is monostate. int and long are both int64_t, bytes/fixed/string std::string,
-// arrays (and maps with int keys, which Iceberg stores as arrays of key-value records) `items`, records `items` too.
+// arrays (and maps with int keys, which Iceberg stores as arrays of key-value records) `items`, records `items` too. A map with
+// string keys is read as an array of (key, value) records, an enum as its index. An empty optional array is written as null.
 struct Datum {
   std::variant<std::monostate, bool, int64_t, float, double, std::string> scalar;
   std::vector<Datum> items;

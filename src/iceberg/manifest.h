@@ -57,8 +57,13 @@ struct ManifestFile {
   std::vector<FieldSummary> partitions;  // one per field of the spec, in order (S7)
 };
 
-// One manifest in memory. All entries have the spec's partition tuple and the same content class.
-// `sequence_number` of the returned row is that of the attempt; the list writer may replace it on a retry.
+// The sequence number of what this snapshot adds, until the manifest list of an attempt gives it one.
+inline constexpr int64_t kUnassignedSequenceNumber = -1;
+
+// One manifest in memory. All entries have the spec's partition tuple and the same content class. Added entries need no numbers
+// (they inherit; a given data sequence number is kept, as compaction wants it); others need snapshot id and sequence number.
+// `sequence_number` (and `min_sequence_number`, unless an older entry sets it) of the returned row is kUnassignedSequenceNumber: the
+// list writer puts the attempt's number there, so a retry writes only a new list.
 struct WrittenManifest {
   std::string bytes;
   ManifestFile row;  // `path` empty: the caller names and stores it; `length` is set
@@ -74,6 +79,7 @@ struct ManifestListKey {
   std::optional<int64_t> parent_snapshot_id;
   int64_t sequence_number;
 };
+// Rows whose added_snapshot_id is the key's get the key's sequence number; the others are written as they are.
 Result<std::string> WriteManifestList(const std::vector<ManifestFile>& rows, const ManifestListKey& key);
 Result<std::vector<ManifestFile>> ReadManifestList(std::string_view bytes, std::string_view what);
 

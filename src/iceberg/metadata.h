@@ -21,13 +21,21 @@ struct Snapshot {
   std::string manifest_list;
   Properties summary;  // "operation" included
   std::optional<int32_t> schema_id;
+  json::Value::Object unknown = {};  // members we do not interpret: written back as read
 };
+
+json::Value ToJson(const Snapshot& snapshot);
+Result<Snapshot> SnapshotFromJson(const json::Value& value);
 
 struct SnapshotRef {
   int64_t snapshot_id = 0;
   std::string type = "branch";  // or "tag"
   std::optional<int64_t> min_snapshots_to_keep, max_snapshot_age_ms, max_ref_age_ms;
+  bool operator==(const SnapshotRef&) const = default;
 };
+
+json::Value ToJson(const SnapshotRef& ref);
+Result<SnapshotRef> SnapshotRefFromJson(const json::Value& value);
 
 struct SnapshotLogEntry {
   int64_t timestamp_ms;
@@ -60,6 +68,7 @@ struct TableMetadata {
   std::map<std::string, SnapshotRef> refs;
   json::Value::Object unknown;  // members we do not interpret (statistics, ...): written back as read
 
+  // REQUIRES: as ReadMetadata or Apply made it (both check that the current schema and default spec exist).
   const Schema& CurrentSchema() const;
   const Schema* FindSchema(int32_t id) const;
   const PartitionSpec& DefaultSpec() const;
@@ -69,7 +78,14 @@ struct TableMetadata {
 };
 
 std::string WriteMetadata(const TableMetadata& metadata);
+json::Value ToJson(const TableMetadata& metadata);
 // kCorrupt where readers would refuse it, kUnsupported for other format versions.
 Result<TableMetadata> ReadMetadata(std::string_view text, std::string_view what);
+Result<TableMetadata> MetadataFromJson(const json::Value& value, std::string_view what);
+// What every reader enforces, as one check: references resolve, logs ascend, sequence numbers fit. kCorrupt names the first fault.
+Status CheckMetadata(const TableMetadata& metadata);
+
+// Whether a table property may not be set because it names a part of the metadata itself ("format-version", "uuid", ...).
+bool IsReservedProperty(std::string_view key);
 
 }  // namespace millrace::iceberg

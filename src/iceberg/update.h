@@ -13,6 +13,7 @@ namespace millrace::iceberg {
 
 namespace update {
 struct AssignUuid { std::string uuid; };
+struct UpgradeFormatVersion { int32_t version; };  // 2 only: REST clients send it when they create a table
 struct SetLocation { std::string location; };
 struct AddSchema { Schema schema; int32_t last_column_id; };
 struct SetCurrentSchema { int32_t schema_id; };  // -1: the one added last
@@ -29,7 +30,7 @@ struct RemoveProperties { std::vector<std::string> keys; };
 }  // namespace update
 
 using TableUpdate =
-    std::variant<update::AssignUuid, update::SetLocation, update::AddSchema, update::SetCurrentSchema, update::AddSpec,
+    std::variant<update::AssignUuid, update::UpgradeFormatVersion, update::SetLocation, update::AddSchema, update::SetCurrentSchema, update::AddSpec,
                  update::SetDefaultSpec, update::AddSortOrder, update::SetDefaultSortOrder, update::AddSnapshot,
                  update::SetSnapshotRef, update::RemoveSnapshots, update::RemoveSnapshotRef, update::SetProperties,
                  update::RemoveProperties>;
@@ -40,11 +41,14 @@ struct Uuid { std::string uuid; };
 struct RefSnapshot { std::string ref; std::optional<int64_t> snapshot_id; };  // nullopt: the ref must not exist
 struct LastAssignedFieldId { int32_t id; };
 struct CurrentSchemaId { int32_t id; };
+struct LastAssignedPartitionId { int32_t id; };
 struct DefaultSpecId { int32_t id; };
+struct DefaultSortOrderId { int32_t id; };
 }  // namespace require
 
 using Requirement = std::variant<require::TableAbsent, require::Uuid, require::RefSnapshot, require::LastAssignedFieldId,
-                                 require::CurrentSchemaId, require::DefaultSpecId>;
+                                 require::CurrentSchemaId, require::LastAssignedPartitionId, require::DefaultSpecId,
+                                 require::DefaultSortOrderId>;
 
 // kConflict when it does not hold; `base` is nullptr when the table does not exist.
 Status Check(const Requirement& requirement, const TableMetadata* base);
