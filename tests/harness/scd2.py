@@ -142,7 +142,7 @@ class _Table:
                 started = transaction.commit_time
                 if self.identity == "key" and previous:
                     last = next(v for v in reversed(self.versions) if v.key == key)
-                    started = max(started, last.valid_from)
+                    started = max(started, last.valid_to)  # no earlier than the one before began, nor than it ended
                 version = Version(key, previous + 1, dict(frozen), started, transaction.commit_lsn)
                 self.numbers[key] = version.number
                 self.versions.append(version)
