@@ -110,9 +110,15 @@ Result<TableSchema> ReadSchema(ObjectStore& store, const std::string& topic, con
 
 Status WriteSchema(ObjectStore& store, const std::string& topic, const TableSchema& schema) {
   // The very bytes that Fingerprint hashes.
-  const Status put = store.PutIfAbsent(SchemaPath(topic, Fingerprint(schema)), json::Write(ToJson(schema)));
-  if (!put.ok() && put.error().kind() != ErrorKind::kAlreadyExists) return put;
-  return {};
+  return PutOnce(store, SchemaPath(topic, Fingerprint(schema)), json::Write(ToJson(schema)));
+}
+
+Status PutOnce(ObjectStore& store, const std::string& path, std::string_view bytes) {
+  Status put = store.PutIfAbsent(path, bytes);
+  // Should the first have happened after all, the second finds it and knows it to be durable.
+  if (!put.ok() && put.error().kind() == ErrorKind::kUnknownOutcome) put = store.PutIfAbsent(path, bytes);
+  if (!put.ok() && put.error().kind() == ErrorKind::kAlreadyExists) return {};
+  return put;
 }
 
 }  // namespace millrace::commitlog

@@ -73,8 +73,7 @@ Status WriteRollUp(ObjectStore& store, int64_t first, const State& state) {
   MR_TRY(compressor->Write(text.view(), stored));
   MR_TRY(compressor->Finish(stored));
   MR_FAILPOINT("commitlog.before_rollup");
-  const Status put = store.PutIfAbsent(RollUpPath(state.number), stored.view());
-  if (!put.ok() && put.error().kind() != ErrorKind::kAlreadyExists) return put;
+  MR_TRY(PutOnce(store, RollUpPath(state.number), stored.view()));
   MR_FAILPOINT("commitlog.after_rollup");
   return {};
 }

@@ -31,4 +31,7 @@ Result<RollUp> ReadRollUp(ObjectStore& store, int64_t to);
 // Stores the commits first..state.number, read from their own objects. An existing roll-up of that name is OK: the same commits.
 Status WriteRollUp(ObjectStore& store, int64_t first, const State& state);
 
+// Stores an object whose bytes follow from its path, so that an existing one is as good as ours.
+Status PutOnce(ObjectStore& store, const std::string& path, std::string_view bytes);
+
 }  // namespace millrace::commitlog

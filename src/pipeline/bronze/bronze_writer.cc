@@ -83,9 +83,9 @@ Status BronzeWriter::Ask(Input::Kind kind) {
   }
   if (!input_.Push({kind, {}, ticket}, 0, stop_.get_token())) return Failure();
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return failure_ || done_ticket_ >= ticket; });
-  if (failure_) return *failure_;
-  return {};
+  changed_.wait(lock, [&] { return failure_reported_ || done_ticket_ >= ticket; });
+  if (done_ticket_ >= ticket) return {};
+  return *failure_;
 }
 
 Progress BronzeWriter::progress() const {
@@ -104,13 +104,15 @@ void BronzeWriter::Fail(const Error& error) {
     std::lock_guard lock(mutex_);
     if (failure_) return;
     failure_ = error;
-    changed_.notify_all();
   }
   // Whoever waits in Write or for work goes on and sees the failure.
   stop_.request_stop();
   input_.Close();
   work_.Close();
   if (error.kind() != ErrorKind::kCancelled && events_.failed) events_.failed(error);
+  std::lock_guard lock(mutex_);
+  failure_reported_ = true;
+  changed_.notify_all();
 }
 
 // ---- the building thread

@@ -29,7 +29,8 @@ struct Progress {
 };
 
 // The sink that writes Bronze. One thread turns batches into compressed files, another makes them durable and commits, so that decoding,
-// compression and syncing overlap; while a commit is on its way the next one gathers. Write may be called from many threads.
+// compression and syncing overlap; while a commit is on its way the next one gathers. Write may be called from many threads, the rest
+// from the owner's only.
 class BronzeWriter final : public DurableSink {
  public:
   // Opens the log as its one writer (fences an older one) and removes leftovers. Errors as commitlog::Writer::Open.
@@ -101,6 +102,7 @@ class BronzeWriter final : public DurableSink {
   mutable std::mutex mutex_;  // of what follows
   std::condition_variable changed_;
   std::optional<Error> failure_;
+  bool failure_reported_ = false;  // nothing is taken any more and the owner knows
   int64_t last_ticket_ = 0, done_ticket_ = 0;
   Progress progress_;
 

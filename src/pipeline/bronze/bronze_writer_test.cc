@@ -182,10 +182,10 @@ TEST(BronzeWriter, FilesRollBySizeSchemaAndHour) {
   ASSERT_TRUE(writer->Write(Batch("t", {}, 1)).ok());
   ASSERT_TRUE(writer->Finish().ok());
   const auto files = Commits(bench.store).back().files;
-  ASSERT_EQ(files.size(), 5U);  // three by size (the third not full), one by schema, one by hour
-  EXPECT_NE(files[2].schema, files[3].schema);
-  EXPECT_EQ(files[3].schema, files[4].schema);
-  EXPECT_NE(files[3].path.substr(0, 16), files[4].path.substr(0, 16));
+  ASSERT_EQ(files.size(), 6U);  // four by size (the fourth not full), one by schema, one by hour
+  EXPECT_NE(files[3].schema, files[4].schema);
+  EXPECT_EQ(files[4].schema, files[5].schema);
+  EXPECT_NE(files[4].path.substr(0, 16), files[5].path.substr(0, 16));
   EXPECT_EQ(ReadBronze(bench.store)["t"].size(), 3002U);
 }
 
