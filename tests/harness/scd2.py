@@ -85,13 +85,20 @@ class _Table:
         """The row in the columns that exist now; a column added after the row was written reads as null."""
         return {c.attnum: row.get(c.attnum) for c in self.columns if not c.generated}
 
+    def stored(self, row: Row) -> Row:
+        """As Silver keeps it: dropped columns are null in what is written after the drop, so that a row's first change then is one."""
+        return {c.attnum: row.get(c.attnum) for c in self.ever.values() if not c.generated}
+
+    def settled(self, row: Row) -> tuple:
+        return _frozen(self.stored(row) if self.identity == "key" else self.live(row))
+
     def apply(self, transaction: Transaction, changes: list[Change], everything: bool) -> None:
         """`everything`: the snapshot will read the table, so updates and deletes count even where the stream has none of them."""
         after: dict[tuple, list[Row]] = {}
 
         def touch(key: tuple) -> list[Row]:
             if key not in after:
-                after[key] = [self.live(v.row) for v in self.open[key]]
+                after[key] = [v.row if self.identity == "key" else self.live(v.row) for v in self.open[key]]
             return after[key]
 
         inserts_only = self.identity == "insert" and not everything
@@ -124,14 +131,14 @@ class _Table:
 
     def settle(self, transaction: Transaction, key: tuple, rows: list[Row]) -> None:
         # Both sides in the shape that the table has at the end of the transaction.
-        before = collections.Counter(_frozen(self.live(v.row)) for v in self.open[key])
-        wanted = collections.Counter(_frozen(self.live(r)) for r in rows)
+        before = collections.Counter(self.settled(v.row) for v in self.open[key])
+        wanted = collections.Counter(self.settled(r) for r in rows)
         if wanted == before:
             return
         gone, come = before - wanted, wanted - before
         for frozen, count in gone.items():
             for _ in range(count):
-                version = next(v for v in self.open[key] if _frozen(self.live(v.row)) == frozen)
+                version = next(v for v in self.open[key] if self.settled(v.row) == frozen)
                 self.open[key].remove(version)
                 version.valid_to = max(transaction.commit_time, version.valid_from)
                 version.to_lsn = transaction.commit_lsn
