@@ -16,7 +16,11 @@ constexpr int64_t kDefaultMetadataLogLength = 100;  // write.metadata.previous-v
 class Builder {
  public:
   Builder(const TableMetadata* base, int64_t now_ms) : now_ms_(now_ms) {
-    if (base != nullptr) m_ = *base;
+    if (base != nullptr) {
+      m_ = *base;
+    } else {
+      m_.current_schema_id = m_.default_spec_id = -1;  // a new table must choose them
+    }
   }
 
   Status operator()(const update::AssignUuid& u) {
