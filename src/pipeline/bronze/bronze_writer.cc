@@ -1,6 +1,6 @@
 #include "pipeline/bronze/bronze_writer.h"
 
-#include <pthread.h>
+#include <sys/prctl.h>
 
 #include <utility>
 
@@ -118,7 +118,7 @@ void BronzeWriter::Fail(const Error& error) {
 // ---- the building thread
 
 void BronzeWriter::Build() {
-  pthread_setname_np(pthread_self(), "bronze-build");
+  prctl(PR_SET_NAME, "bronze-build");
   const std::stop_token stop = stop_.get_token();
   last_input_at_ = Steady::now();
   while (!stop.stop_requested()) {
@@ -226,7 +226,7 @@ Status BronzeWriter::Pass(Work work) {
 // ---- the committing thread
 
 void BronzeWriter::Commit() {
-  pthread_setname_np(pthread_self(), "bronze-commit");
+  prctl(PR_SET_NAME, "bronze-commit");
   const std::stop_token stop = stop_.get_token();
   while (!stop.stop_requested()) {
     auto work = work_.Pop(kForever, stop);
