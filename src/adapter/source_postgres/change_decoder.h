@@ -1,0 +1,68 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "adapter/source_postgres/batch_writer.h"
+#include "adapter/source_postgres/event_encoder.h"
+#include "adapter/source_postgres/pgoutput.h"
+#include "model/position.h"
+
+namespace millrace::postgres {
+
+// pgoutput messages in, batches of events out. Knows transactions, ordinals and key changes; knows no connection.
+class ChangeDecoder {
+ public:
+  // Makes the captured version of a relation that the stream just described; nullptr when the table is not ours to capture.
+  using Resolver = std::function<Result<std::unique_ptr<CapturedTable>>(const RelationMessage&)>;
+
+  // `start`: what is covered already; transactions up to start.last.commit_lsn are skipped.
+  ChangeDecoder(EventEncoder encoder, Resolver resolver, BatchWriter& writer, const SourcePosition& start)
+      : encoder_(std::move(encoder)), resolver_(std::move(resolver)), writer_(&writer), position_(start) {}
+
+  // One message that lay at `lsn` in the WAL. Full batches are handed over from here. kCorrupt: not pgoutput, or out of order.
+  Status Handle(Lsn lsn, std::string_view message);
+
+  bool in_transaction() const { return in_transaction_; }
+  // REQUIRES: in_transaction().
+  Lsn transaction_lsn() const { return commit_lsn_; }
+  // The end of the last transaction seen.
+  const SourcePosition& position() const { return position_; }
+  // A keepalive said that all before `lsn` was sent. REQUIRES: !in_transaction().
+  void Advance(Lsn lsn) { position_.resume_lsn = std::max(position_.resume_lsn, lsn); }
+
+ private:
+  struct Entry {
+    std::unique_ptr<CapturedTable> table;  // nullptr: not captured
+    Tuple old_row, new_row;                // scratch, as wide as the relation
+  };
+
+  Status HandleBegin(std::string_view message);
+  Status HandleCommit(std::string_view message);
+  Status HandleRelation(std::string_view message);
+  Status HandleRow(Lsn lsn, std::string_view message);
+  Status HandleTruncate(Lsn lsn, std::string_view message);
+  Status Update(Entry& entry, OldTuple old, Lsn lsn);
+  Status Put(CapturedTable& table, Event event);
+
+  EventEncoder encoder_;
+  Resolver resolver_;
+  BatchWriter* writer_;
+  SourcePosition position_;
+  std::unordered_map<uint32_t, Entry> relations_;
+  uint32_t last_oid_ = 0;  // the relation of the row before: most rows follow one of their own table
+  Entry* last_entry_ = nullptr;
+
+  bool in_transaction_ = false;
+  bool skipping_ = false;  // this transaction is covered already
+  bool encoder_ready_ = false;
+  Lsn commit_lsn_ = 0;
+  int64_t ordinal_ = 0;
+  EventContext context_;
+};
+
+}  // namespace millrace::postgres

@@ -1,0 +1,188 @@
+#include "adapter/source_postgres/postgres_source.h"
+
+#include <algorithm>
+
+#include "adapter/source_postgres/publication.h"
+#include "adapter/source_postgres/snapshot.h"
+#include "base/failpoint.h"
+#include "base/format.h"
+#include "base/log.h"
+
+namespace millrace::postgres {
+namespace {
+
+Status CheckServer(Connection& connection) {
+  if (connection.server_version() < 140000) {
+    return Fail(ErrorKind::kUnsupported, "the source is PostgreSQL {}; 14 or later is needed", connection.server_version() / 10000);
+  }
+  MR_ASSIGN(const Rows row, connection.Query("SELECT current_setting('wal_level'), current_setting('server_encoding')"));
+  if (row.Text(0, 0) != "logical") {
+    return Fail(ErrorKind::kInvalidInput, "the source has wal_level = {}; run ALTER SYSTEM SET wal_level = logical and restart it",
+                row.Text(0, 0));
+  }
+  if (row.Text(0, 1) == "SQL_ASCII") {
+    return Fail(ErrorKind::kUnsupported, "the source database has encoding SQL_ASCII: its text is of no known encoding; re-create it as UTF8");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<PostgresSource>> PostgresSource::Open(PostgresSourceOptions options) {
+  std::unique_ptr<PostgresSource> source(new PostgresSource(std::move(options)));
+  MR_ASSIGN(source->catalog_, Connection::Open(source->options_, Connection::Mode::kSql));
+  MR_TRY(CheckServer(*source->catalog_));
+  for (const TableSchema& schema : source->options_.known_schemas) source->known_[schema.relation_oid] = schema;
+  return source;
+}
+
+bool PostgresSource::Captures(const std::string& qualified_name) const {
+  const auto any = [&](const std::vector<std::string>& patterns) {
+    return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& p) { return MatchesGlob(p, qualified_name); });
+  };
+  return (options_.include_tables.empty() || any(options_.include_tables)) && !any(options_.exclude_tables);
+}
+
+Status PostgresSource::Prepare(const ResumePoint& resume, const std::function<Status()>& before_create) {
+  created_slot_.reset();
+  start_.reset();
+  replication_.reset();
+  MR_ASSIGN(catalog_, Connection::Open(options_, Connection::Mode::kSql));
+  MR_ASSIGN(replication_, Connection::Open(options_, Connection::Mode::kReplication));
+  MR_ASSIGN(system_, IdentifySystem(*replication_));
+  MR_ASSIGN(const auto all, ListTables(*catalog_));
+  tables_ = SelectTables(all, options_.include_tables, options_.exclude_tables);
+  for (const TableEntry& table : all) {
+    if (table.unlogged && Captures(table.QualifiedName())) {
+      log::Warn("capture", "table {} is unlogged: it writes no WAL and is left out", table.QualifiedName());
+    }
+  }
+  MR_ASSIGN(const auto slot, ReadSlot(*catalog_, options_.slot));
+  if (resume.position) return Resume(*resume.position, slot);
+  if (tables_.empty() && !options_.include_tables.empty()) {
+    return Fail(ErrorKind::kInvalidInput, "no table of database {} matches the list of tables to capture", catalog_->database());
+  }
+  if (slot && !resume.snapshot_running) {
+    if (options_.adopt_slot) return AdoptSlot(*slot);
+    return Fail(ErrorKind::kInvalidInput,
+                "slot {} exists already, but Bronze holds nothing of it; drop it with SELECT pg_drop_replication_slot('{}'), choose another "
+                "slot name, or set adopt_slot to go on from it without a snapshot", options_.slot, options_.slot);
+  }
+  if (slot) {
+    if (slot->active) {
+      return Fail(ErrorKind::kUnavailable, "slot {} is being read by another process (server pid {})", options_.slot, slot->active_pid);
+    }
+    log::Info("capture", "slot {} is of a snapshot that did not finish: beginning again", options_.slot);
+    MR_TRY(DropSlot(*replication_, options_.slot));
+  }
+  return CreateOwnSlot(before_create);
+}
+
+Status PostgresSource::PreparePublications() {
+  MR_ASSIGN(const PublicationState main, ReadPublication(*catalog_, options_.publication));
+  MR_ASSIGN(const PublicationState insert_only, ReadPublication(*catalog_, InsertPublication(options_.publication)));
+  const PublicationPlan plan = PlanPublications(options_.publication, tables_, main, insert_only);
+  for (const std::string& warning : plan.warnings) log::Warn("capture", "{}", warning);
+  for (const std::string& statement : plan.statements) log::Info("capture", "{}", statement);
+  MR_TRY(ApplyPublications(*catalog_, plan));
+  return {};
+}
+
+Status PostgresSource::CreateOwnSlot(const std::function<Status()>& before_create) {
+  if (before_create) MR_TRY(before_create());
+  // Publications first: pgoutput looks them up as they were at each change.
+  MR_TRY(PreparePublications());
+  MR_FAILPOINT("capture.publications_ready");
+  MR_ASSIGN(created_slot_, CreateSlot(*replication_, options_.slot));
+  MR_FAILPOINT("capture.slot_created");
+  log::Info("capture", "slot {} created, consistent point {}", options_.slot, FormatLsn(created_slot_->consistent_point));
+  return {};
+}
+
+Status PostgresSource::Resume(const SourcePosition& position, const std::optional<SlotState>& slot) {
+  std::string history;
+  if (system_.timeline != position.timeline) {
+    auto answer = replication_->Query(Format("TIMELINE_HISTORY {}", system_.timeline));
+    if (answer.ok()) history = answer->String(0, 1);
+  }
+  MR_TRY(CheckResume(position, system_, history, options_.slot, slot, catalog_->database()));
+  MR_TRY(PreparePublications());
+  start_ = position;
+  start_->timeline = system_.timeline;
+  return {};
+}
+
+Status PostgresSource::AdoptSlot(const SlotState& slot) {
+  SourcePosition position{.system_id = system_.system_id, .timeline = system_.timeline, .last = {},
+                          .resume_lsn = slot.confirmed_flush.value_or(0), .commit_time = 0};
+  if (position.resume_lsn > 0) position.last.commit_lsn = position.resume_lsn - 1;
+  MR_TRY(CheckResume(position, system_, "", options_.slot, slot, catalog_->database()));
+  MR_TRY(PreparePublications());
+  start_ = position;
+  log::Warn("capture", "slot {} adopted at {}: rows that the tables have already are not carried", options_.slot,
+            FormatLsn(position.resume_lsn));
+  return {};
+}
+
+Status PostgresSource::Snapshot(RecordSink& sink, const std::function<void(const SnapshotProgress&)>& progress, std::stop_token stop) {
+  if (!created_slot_) return Fail(ErrorKind::kInternal, "snapshot without a slot of its own");
+  MR_ASSIGN(const SnapshotResult result, ReadSnapshot(options_, tables_, *created_slot_, sink, progress, stop));
+  for (const TableSchema& schema : result.schemas) known_[schema.relation_oid] = schema;
+  const Lsn point = created_slot_->consistent_point;
+  SourcePosition position{.system_id = system_.system_id, .timeline = system_.timeline, .last = {point - 1, result.max_ordinal},
+                          .resume_lsn = point, .commit_time = result.time};
+  RecordBatch last;
+  last.ends_snapshot = true;
+  last.ends_at = position;
+  MR_FAILPOINT("capture.snapshot_read");
+  MR_TRY(sink.Write(std::move(last)));
+  start_ = position;
+  created_slot_.reset();
+  if (progress) {
+    const auto total = static_cast<int64_t>(tables_.size());
+    progress({.table = "", .rows = 0, .estimated_rows = -1, .tables_done = total, .tables_total = total, .finished = true});
+  }
+  return {};
+}
+
+void PostgresSource::Confirm(const SourcePosition& position) {
+  const std::lock_guard lock(stream_mutex_);
+  confirmed_ = std::max(confirmed_, position.resume_lsn);
+  if (stream_ != nullptr) stream_->Confirm(confirmed_);
+}
+
+Result<Lsn> PostgresSource::CurrentLsn() {
+  MR_ASSIGN(auto connection, Connection::Open(options_, Connection::Mode::kSql));
+  MR_ASSIGN(const Rows row, connection->Query(
+      "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END"));
+  return ParseLsn(row.Text(0, 0));
+}
+
+Result<std::unique_ptr<CapturedTable>> PostgresSource::Resolve(const RelationMessage& relation) {
+  if (!Captures(relation.schema + "." + relation.table)) return std::unique_ptr<CapturedTable>();
+  auto table = ResolveOnce(relation);
+  if (table.ok() || table.error().kind() != ErrorKind::kUnavailable) return table;
+  // The catalog connection idles between schema changes and may have been cut.
+  MR_ASSIGN(catalog_, Connection::Open(options_, Connection::Mode::kSql));
+  return ResolveOnce(relation);
+}
+
+Result<std::unique_ptr<CapturedTable>> PostgresSource::ResolveOnce(const RelationMessage& relation) {
+  const std::string name = relation.schema + "." + relation.table;
+  MR_ASSIGN(const LiveTable live, ReadLiveTable(*catalog_, relation.oid));
+  const auto known = known_.find(relation.oid);
+  const TableSchema* previous = known == known_.end() ? nullptr : &known->second;
+  MR_ASSIGN(const auto attnums, ReconcileColumns(name, previous, relation.columns, live.columns));
+  std::vector<uint32_t> oids;
+  for (const RelationColumn& column : relation.columns) oids.push_back(column.type_oid);
+  MR_TRY(types_.Load(*catalog_, oids));
+  MR_ASSIGN(const auto names, TypeCatalog::FormatTypes(*catalog_, relation.columns));
+  DescribedTable described = Describe(relation, attnums, live, names, types_);
+  if (previous == nullptr || Fingerprint(*previous) != Fingerprint(described.schema)) {
+    log::Info("capture", "table {}: {} columns, schema {}", name, described.schema.columns.size(), Fingerprint(described.schema));
+  }
+  known_[relation.oid] = described.schema;
+  return std::make_unique<CapturedTable>(Capture(options_.name, std::move(described.schema), described.delimiters, described.identity));
+}
+
+}  // namespace millrace::postgres

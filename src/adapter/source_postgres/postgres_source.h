@@ -1,0 +1,60 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "adapter/source_postgres/catalog.h"
+#include "adapter/source_postgres/change_decoder.h"
+#include "adapter/source_postgres/connection.h"
+#include "adapter/source_postgres/options.h"
+#include "adapter/source_postgres/replication_stream.h"
+#include "adapter/source_postgres/slot.h"
+#include "port/source.h"
+
+namespace millrace::postgres {
+
+// PostgreSQL (14 and later) by logical replication with pgoutput: port/source.h. One slot, up to two publications, events of the `exact`
+// profile. Prepare, Snapshot and Stream are called from one thread; Confirm and CurrentLsn from any.
+class PostgresSource final : public Source {
+ public:
+  // Connects and checks what has to hold for any run: wal_level, encoding, version. Changes nothing on the server.
+  static Result<std::unique_ptr<PostgresSource>> Open(PostgresSourceOptions options);
+
+  Status Prepare(const ResumePoint& resume, const std::function<Status()>& before_create) override;
+  bool needs_snapshot() const override { return created_slot_.has_value(); }
+  Status Snapshot(RecordSink& sink, const std::function<void(const SnapshotProgress&)>& progress, std::stop_token stop) override;
+  Status Stream(RecordSink& sink, std::optional<Lsn> until_lsn, std::stop_token stop) override;
+  void Confirm(const SourcePosition& position) override;
+  Result<Lsn> CurrentLsn() override;
+
+ private:
+  explicit PostgresSource(PostgresSourceOptions options) : options_(std::move(options)) {}
+
+  Status PreparePublications();
+  Status CreateOwnSlot(const std::function<Status()>& before_create);
+  Status Resume(const SourcePosition& position, const std::optional<SlotState>& slot);
+  Status AdoptSlot(const SlotState& slot);
+  Result<std::unique_ptr<CapturedTable>> Resolve(const RelationMessage& relation);
+  Result<std::unique_ptr<CapturedTable>> ResolveOnce(const RelationMessage& relation);
+  bool Captures(const std::string& qualified_name) const;
+
+  const PostgresSourceOptions options_;
+  std::unique_ptr<Connection> catalog_;      // an ordinary connection; re-opened when it broke
+  std::unique_ptr<Connection> replication_;  // holds the exported snapshot until it streams
+  SystemIdentity system_;
+  std::vector<TableEntry> tables_;
+  std::optional<CreatedSlot> created_slot_;
+  std::optional<SourcePosition> start_;      // where streaming begins
+  TypeCatalog types_;
+  std::map<uint32_t, TableSchema> known_;    // by relation oid: the version before
+
+  std::mutex stream_mutex_;
+  ReplicationStream* stream_ = nullptr;      // while Stream runs
+  Lsn confirmed_ = 0;
+};
+
+}  // namespace millrace::postgres

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "adapter/source_postgres/catalog.h"
+#include "adapter/source_postgres/connection.h"
+#include "base/result.h"
+
+// The two publications of a source. `<name>` publishes everything of the tables whose rows PostgreSQL can identify; `<name>_insert`
+// publishes INSERT and TRUNCATE of the others, because publishing their updates would make PostgreSQL refuse the user's UPDATE and DELETE.
+namespace millrace::postgres {
+
+struct PublicationState {
+  bool exists = false;
+  bool all_tables = false;
+  bool insert = false, update = false, remove = false, truncate = false;
+  bool via_root = false;
+  bool managed = false;             // made by us: carries our comment
+  std::vector<std::string> tables;  // qualified and quoted, sorted
+};
+Result<PublicationState> ReadPublication(Connection& connection, const std::string& name);
+
+struct PublicationPlan {
+  std::vector<std::string> statements;  // to be run in order, one transaction
+  std::vector<std::string> warnings;
+};
+// What makes the publications carry `tables`. One that exists is kept: missing tables are added, and tables that are no longer wanted are
+// dropped only from one that we made. Pure.
+PublicationPlan PlanPublications(const std::string& name, const std::vector<TableEntry>& tables, const PublicationState& main,
+                                 const PublicationState& insert_only);
+
+std::string InsertPublication(const std::string& name);
+
+// Runs the plan. kPermission carries the statements that somebody with the right has to run.
+Status ApplyPublications(Connection& connection, const PublicationPlan& plan);
+
+// The publications of the two that exist, as START_REPLICATION wants them: '"a","b"'.
+Result<std::string> PublicationNames(Connection& connection, const std::string& name);
+
+}  // namespace millrace::postgres
