@@ -26,7 +26,10 @@ size_t LastAs(std::string_view text) { return ToLower(text).rfind(" as "); }
 
 class Parser {
  public:
-  Parser(std::string_view text, std::string_view file) : text_(text), file_(file) { table_.file = std::string(file); }
+  Parser(std::string_view text, std::string_view file) : text_(text), file_(file) {
+    table_.file = std::string(file);
+    table_.name = std::filesystem::path(file).stem();
+  }
 
   Result<GoldTable> Parse() {
     size_t at = 0;
@@ -81,12 +84,8 @@ class Parser {
   }
 
   Status Name(std::string_view value) {
-    if (!IsName(value)) return Wrong("gold: '{}' must be a name of a-z, 0-9 and _", value);
-    const std::string expected = std::string(value) + ".sql";
-    if (std::filesystem::path(file_).filename() != expected) {
-      return Wrong("gold: the file of table '{}' must be called {}", value, expected);
-    }
-    table_.name = std::string(value);
+    // The file's name decides; the line is for readers.
+    if (value != table_.name) return Wrong("gold: the file of table '{}' must be called {}.sql", value, value);
     return {};
   }
 
@@ -127,7 +126,9 @@ class Parser {
   }
 
   Status Finish() const {
-    if (table_.name.empty()) return Missing("gold", "-- gold: <table>");
+    if (!IsName(table_.name)) {
+      return Fail(ErrorKind::kInvalidInput, "{}: the file's name is the table's: use a-z, 0-9 and _ before .sql", file_);
+    }
     if (table_.grain.empty()) return Missing("grain", "-- grain: <what one row is>");
     if (table_.inputs.empty()) return Missing("inputs", "-- inputs: silver.<table>, ...");
     for (const GoldInput& input : table_.inputs) {

@@ -22,7 +22,7 @@ struct GoldCheck {
 
 // One Gold table as its SQL file defines it (docs/formats/gold.md).
 struct GoldTable {
-  std::string name;
+  std::string name;              // the file's, without .sql
   std::string grain;             // what one row is, for readers
   std::string partition_column;  // a column of the result; empty: the table is replaced as a whole
   std::vector<GoldInput> inputs;

@@ -11,6 +11,17 @@
 #include "pipeline/gold/publisher.h"
 
 namespace millrace {
+namespace {
+
+// A table that failed may succeed later, unchanged: its file is read again on each pass and a check may hold for other data. So its error must
+// not end the stage for the others.
+Error Combined(const std::vector<Error>& errors, size_t tables) {
+  const Error& first = errors.front();
+  const ErrorKind kind = PolicyOf(first.kind()).retry ? first.kind() : ErrorKind::kUnavailable;
+  return Fail(kind, "{} of {} Gold tables not refreshed; the first: {}", errors.size(), tables, first.message());
+}
+
+}  // namespace
 
 GoldStage::GoldStage(GoldOptions options, Catalog& catalog, ObjectStore& store, table::ManifestCache& cache, EngineFactory open_engine,
                      const Clock& clock)
@@ -42,7 +53,7 @@ Result<StageReport> GoldStage::RunOnce(std::stop_token stop) {
   if (!cut.has_value()) return report;
   gold::Publisher publisher(catalog_, store_, cache_, *engine, clock_, *cut, options_.retention);
   json::Value::Array outcomes;
-  std::optional<Error> first_error;
+  std::vector<Error> errors;
   for (const gold::GoldTable& table : tables) {
     const Micros begin = WallClockNow();
     Result<gold::PublishResult> result = publisher.Publish(table, stop);
@@ -53,7 +64,7 @@ Result<StageReport> GoldStage::RunOnce(std::stop_token stop) {
       log::Error("gold", "{}", result.error().message());
       outcome.Set("outcome", "failed");
       outcome.Set("error", result.error().message());
-      if (!first_error.has_value()) first_error = result.error();
+      errors.push_back(result.error());
     } else {
       outcome.Set("outcome", gold::OutcomeName(result->outcome));
       if (result->outcome == gold::PublishResult::Outcome::kPublished) {
@@ -72,7 +83,7 @@ Result<StageReport> GoldStage::RunOnce(std::stop_token stop) {
     }
     outcomes.push_back(std::move(outcome));
   }
-  if (first_error.has_value()) return *first_error;
+  if (!errors.empty()) return Combined(errors, tables.size());
   settled_ = std::move(state);
   report.details.Set("cut", cut->number);
   report.details.Set("tables", std::move(outcomes));

@@ -20,8 +20,8 @@ struct GoldOptions {
   table::Retention retention;
 };
 
-// Brings every Gold table up to date with the newest cut of Silver. One table's failure holds no other back: the rest is published, then the
-// first error is returned. The engine is opened for a run that has work and closed after it.
+// Brings every Gold table up to date with the newest cut of Silver. One table's failure holds no other back: the rest is published, then an
+// error that can be retried is returned. The engine is opened for a run that has work and closed after it.
 class GoldStage final : public Stage {
  public:
   using EngineFactory = std::function<Result<std::unique_ptr<Engine>>()>;

@@ -67,7 +67,7 @@ TEST(GoldSql, SaysWhatIsWrongAndWhere) {
       {"-- inputs: silver.a\n-- touched: silver.a x\n", "t.sql:2: touched: write '<input> => <SQL over a row of it>'"},
       {"-- check: a > 0\n", "t.sql:1: check: write '<SQL condition> AS <name>'"},
       {"-- gold: t\n-- grain: x\n-- inputs: silver.a\n", "t.sql:4: there is no SELECT after the header; write one SELECT statement"},
-      {"-- gold: t\nSELECT 1", "t.sql: the header lacks 'grain:'; add a line like '-- grain: <what one row is>'"},
+      {"SELECT 1", "t.sql: the header lacks 'grain:'; add a line like '-- grain: <what one row is>'"},
       {"-- gold: t\n-- grain: x\n-- inputs: silver.a\n-- touched: silver.a => d\nSELECT 1",
        "t.sql: touched: 'silver.a' needs a 'partition:' line: without one the whole table is recomputed"},
   };

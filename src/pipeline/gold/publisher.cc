@@ -135,11 +135,11 @@ Result<std::optional<std::string>> Publisher::PinInputs(Work& work) {
 Status Publisher::LoadBase(Work& work) {
   Result<LoadedTable> loaded = catalog_.LoadTable(MakeIdent("gold", work.table.name));
   if (!loaded.ok()) return loaded.error().kind() == ErrorKind::kNotFound ? Status() : loaded.error();
-  const iceberg::Properties& properties = loaded->metadata.properties;
+  work.base = std::move(*loaded);
+  const iceberg::Properties& properties = work.base->metadata.properties;
   if (!properties.contains(kOwnerProperty)) {
     return Fail(ErrorKind::kAlreadyExists, "the table exists and was not made by Millrace; give the Gold table another name or drop that one");
   }
-  work.base = std::move(*loaded);
   const iceberg::Field* column = work.partition_column();
   if ((column == nullptr ? "" : column->name) != work.table.partition_column) {
     return Fail(ErrorKind::kInvalidInput,
