@@ -29,6 +29,32 @@ class Parser {
     if (const char* file = std::getenv("MILLRACE_CONFIG"); file != nullptr && *file != '\0') invocation_.config_file = file;
     AddConfig(app_);
 
+    Add("up", "Run everything: capture, Bronze, Silver and Gold, until stopped", RunUp, kConfig);
+    Once(Add("capture", "Run capture and Bronze alone", RunCapture, kConfig), "Stop when all changes made before the start are in Bronze");
+    Once(Add("bronze", "Check every commit and file of Bronze, and remove what killed writers left (`capture` is what fills it)", RunBronze,
+             kConfig),
+         "Accepted for likeness with the other stages: it always runs once");
+    CLI::App* silver = Add("silver", "Run the merge from Bronze into Silver alone", RunSilver, kConfig);
+    Once(silver, "Stop when everything that is in Bronze is merged");
+    silver->add_option("--resume", invocation_.resume, "Let this table, which is held back (see `millrace status`), catch up first")->type_name("TABLE");
+    Once(Add("gold", "Run the refresh of Gold alone", RunGold, kConfig), "Refresh once and stop");
+
+    Json(Add("status", "Show how far each stage and table is", RunStatus, kConfig));
+    Json(Add("tables", "List the tables of Silver and Gold", RunTables, kConfig));
+    CLI::App* query = Add("query", "Run SQL over the tables of the newest consistent cut", RunQuery, kConfig);
+    query->add_option("SQL", invocation_.sql, "One SELECT; tables are silver.<table> and gold.<table>")->required();
+    query
+        ->add_option("--format", invocation_.format, "table (default), csv or json (an object a line)")
+        ->transform(CLI::CheckedTransformer(
+            std::map<std::string, OutputFormat>{{"table", OutputFormat::kTable}, {"csv", OutputFormat::kCsv}, {"json", OutputFormat::kJson}})
+                        .description(""))
+        ->type_name("FORMAT");
+    CLI::App* history = Json(Add("history", "Show all versions of one row, oldest first", RunHistory, kConfig));
+    history->add_option("TABLE", invocation_.table, "Source table (public.orders) or Silver table (silver.orders)")->required();
+    history->add_option("KEY", invocation_.key, "Key of the row: a value, values in the key's order (1,2), or names (a=1,b=2)")->required();
+
+    Add("check-source", "Check whether the database is ready to be captured", RunCheckSource, kConfig)
+        ->add_flag("--fix", invocation_.fix, "Do what can be done about what is missing, and say what was done");
     Add("init", "Write a commented configuration file to start from", RunInit, kNoConfig)
         ->add_option("PATH", invocation_.path, "Where to write it; - for standard output")
         ->default_val("millrace.yaml");
@@ -66,6 +92,11 @@ class Parser {
     CLI::App* command = app_.add_subcommand(name, help);
     commands_.push_back({command, run});
     if (use == kConfig) AddConfig(*command);
+    return command;
+  }
+  void Once(CLI::App* command, const std::string& help) { command->add_flag("--once", invocation_.once, help); }
+  CLI::App* Json(CLI::App* command) {
+    command->add_flag("--json", invocation_.json, "Print JSON instead of text");
     return command;
   }
 

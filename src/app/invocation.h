@@ -20,17 +20,29 @@ struct Invocation {
   bool fix = false;
   bool reference = false;
   OutputFormat format = OutputFormat::kTable;
+  std::string resume;  // silver: a table that is held back
   std::string path;   // init
   std::string sql;    // query
   std::string table;  // history
   std::string key;    // history
 
-  Result<Config> Load() const { return LoadConfig(config_file, overrides); }
+  // Reads the configuration and sets up logging as it says.
+  Result<Config> Load() const;
 };
 
 // A command's work. Results go to standard output, everything else to standard error; the error kind decides the exit code.
 using Command = Status (*)(const Invocation&);
 
+Status RunUp(const Invocation&);
+Status RunCapture(const Invocation&);
+Status RunBronze(const Invocation&);
+Status RunSilver(const Invocation&);
+Status RunGold(const Invocation&);
+Status RunStatus(const Invocation&);
+Status RunTables(const Invocation&);
+Status RunQuery(const Invocation&);
+Status RunHistory(const Invocation&);
+Status RunCheckSource(const Invocation&);
 Status RunInit(const Invocation&);
 Status RunConfig(const Invocation&);
 Status RunVersion(const Invocation&);

@@ -1,0 +1,25 @@
+#include <arrow/c/abi.h>
+
+#include "app/invocation.h"
+#include "app/lake.h"
+#include "app/registry.h"
+#include "app/result_printer.h"
+#include "table/pin.h"
+
+namespace millrace::app {
+
+Status RunQuery(const Invocation& invocation) {
+  MR_ASSIGN(const Config config, invocation.Load());
+  MR_ASSIGN(const std::unique_ptr<Lake> lake, OpenExistingLake(config));
+  MR_ASSIGN(const std::unique_ptr<Engine> engine, OpenEngine(config));
+  MR_ASSIGN(const std::vector<PinnedTable> tables, PinNewest(*lake, *engine));
+  for (const PinnedTable& pinned : tables) {
+    MR_ASSIGN(const EngineTable table, table::Pin(*lake->cache, pinned.table, pinned.snapshot_id));
+    MR_TRY(engine->Register(table));
+  }
+  ArrowArrayStream rows{};
+  MR_TRY(engine->Query(invocation.sql, &rows));
+  return PrintRows(&rows, invocation.format);
+}
+
+}  // namespace millrace::app

@@ -1,0 +1,92 @@
+#include "app/snapshot_display.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <map>
+
+#include "app/stage_loop.h"
+#include "app/text_table.h"
+#include "base/format.h"
+#include "base/log.h"
+
+namespace millrace::app {
+namespace {
+
+constexpr Micros kTerminalInterval = 200'000;
+constexpr int kPassesBetweenLines = 25;  // five seconds where there is no terminal
+
+}  // namespace
+
+std::string DescribeSnapshot(const SnapshotProgress& progress, double rows_per_second) {
+  std::string text = Format("snapshot: {} {}", progress.table, GroupDigits(progress.rows));
+  if (progress.estimated_rows > 0) text += Format(" of about {}", GroupDigits(progress.estimated_rows));
+  text += " rows";
+  if (rows_per_second >= 1) {
+    text += Format(", {} rows/s", GroupDigits(static_cast<int64_t>(rows_per_second)));
+    if (progress.estimated_rows > progress.rows) {
+      const double left = static_cast<double>(progress.estimated_rows - progress.rows) / rows_per_second;
+      text += Format(", {} left", HumanAge(static_cast<Micros>(left * kMicrosPerSecond)));
+    }
+  }
+  return text + Format("; tables done: {} of {}", progress.tables_done, progress.tables_total);
+}
+
+SnapshotDisplay::SnapshotDisplay(const capture::CaptureStage& stage)
+    : stage_(stage), terminal_(isatty(STDERR_FILENO) == 1), thread_([this](std::stop_token stop) { Watch(stop); }) {}
+
+SnapshotDisplay::~SnapshotDisplay() {
+  thread_.request_stop();
+  thread_.join();
+}
+
+void SnapshotDisplay::Watch(std::stop_token stop) {
+  using Clock = std::chrono::steady_clock;
+  std::map<std::string, int64_t> rows;  // of each table seen
+  bool running = false;
+  Clock::time_point started;
+  size_t shown = 0;  // characters on the terminal's line
+  const auto clear = [&] {
+    if (shown == 0) return;
+    fmt::print(stderr, "\r{:{}}\r", "", shown);
+    std::fflush(stderr);
+    shown = 0;
+  };
+  for (int pass = 0; SleepFor(kTerminalInterval, stop); ++pass) {
+    const capture::CaptureStatus status = stage_.status();
+    if (status.phase != capture::Phase::kSnapshot) {
+      if (running) {
+        clear();
+        int64_t total = 0;
+        for (const auto& [table, count] : rows) total += count;
+        const double seconds = std::chrono::duration<double>(Clock::now() - started).count();
+        log::Info("capture", "the snapshot ended after {:.1f} s: {} rows of {} tables", seconds, GroupDigits(total), rows.size());
+      }
+      running = false;
+      continue;
+    }
+    if (!running) {
+      running = true;
+      started = Clock::now();
+      rows.clear();
+    }
+    if (status.snapshot.table.empty()) continue;
+    rows[status.snapshot.table] = status.snapshot.rows;
+    int64_t total = 0;
+    for (const auto& [table, count] : rows) total += count;
+    const double seconds = std::chrono::duration<double>(Clock::now() - started).count();
+    const std::string line = DescribeSnapshot(status.snapshot, seconds > 0.5 ? static_cast<double>(total) / seconds : 0);
+    if (terminal_) {
+      clear();
+      fmt::print(stderr, "{}", line);
+      std::fflush(stderr);
+      shown = TextWidth(line);
+    } else if (pass % kPassesBetweenLines == 0) {
+      log::Info("capture", "{}", line);
+    }
+  }
+  clear();
+}
+
+}  // namespace millrace::app
