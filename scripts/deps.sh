@@ -38,10 +38,12 @@ if [ ${#missing[@]} -gt 0 ]; then
   $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" > "$deps/apt.log" 2>&1 ||
     die "apt-get failed; see $deps/apt.log"
 fi
-for tool in npm go; do
+# Maven and a JDK are for the Java judge of tests/judges.
+declare -A package_of=([npm]=npm [go]=golang-go [mvn]=maven [javac]=default-jdk-headless)
+for tool in npm go mvn javac; do
   command -v $tool >/dev/null && continue
   [ "$(id -u)" = 0 ] && sudo= || sudo=sudo
-  pkg=$([ $tool = go ] && echo golang-go || echo npm)
+  pkg=${package_of[$tool]}
   say "installing $pkg"
   $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $pkg >> "$deps/apt.log" 2>&1 ||
     die "apt-get failed for $pkg; see $deps/apt.log"
