@@ -141,7 +141,7 @@ Status Inflate(std::string_view input, int window_bits, ByteBuffer& out) {
     const int status = inflate(&stream, Z_NO_FLUSH);
     out.Advance(kRoom - stream.avail_out);
     if (status == Z_STREAM_END) {
-      if (stream.avail_in == 0) break;
+      if (stream.avail_in == 0 || window_bits < 0) break;  // raw deflate is one stream, whatever follows
       inflateReset(&stream);  // the next gzip member
     } else if (status != Z_OK) {
       result = Fail(ErrorKind::kCorrupt, "zlib: {}", stream.msg != nullptr ? stream.msg : "the stream is cut short");

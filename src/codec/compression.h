@@ -32,7 +32,8 @@ Result<std::unique_ptr<Compressor>> NewCompressor(Compression c, int level);
 // Whole frames at once; concatenated frames or members are decoded one after another. kCorrupt on a damaged or cut input.
 Status Decompress(Compression c, std::string_view input, ByteBuffer& out);
 
-// Raw deflate without any header, as Avro's `deflate` codec wants it.
+// Raw deflate without any header, as Avro's `deflate` codec wants it. Inflating ignores bytes after the stream's end: Python's Avro
+// writers (PyIceberg, fastavro) leave a part of zlib's checksum there.
 Result<std::string> DeflateRaw(std::string_view input);
 Result<std::string> InflateRaw(std::string_view input);
 

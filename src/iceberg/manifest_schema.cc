@@ -37,15 +37,19 @@ Value ListOf(std::string_view element, int element_id) {
   return Object{{"type", "array"}, {"items", element}, {"element-id", element_id}};
 }
 
-// A named type is defined where it is first used and referred to by name from then on.
-Value FixedType(const std::string& name, int size, Object attributes, std::set<std::string>& defined) {
-  if (!defined.insert(name).second) return name;
-  Object type{{"type", "fixed"}, {"name", name}, {"size", size}};
+// A fixed type has a name, which Avro lets one define once. Referring to it by name from then on is legal and what Java does, but
+// PyIceberg cannot resolve that; so each further use gets a name of its own, which no reader looks at.
+Value FixedType(std::string name, int size, Object attributes, int field_id, std::set<std::string>& defined) {
+  if (!defined.insert(name).second) {
+    name += Format("_{}", field_id);
+    defined.insert(name);
+  }
+  Object type{{"type", "fixed"}, {"name", std::move(name)}, {"size", size}};
   for (auto& attribute : attributes) type.push_back(std::move(attribute));
   return type;
 }
 
-Value PartitionValueType(const Type& type, std::set<std::string>& defined) {
+Value PartitionValueType(const Type& type, int field_id, std::set<std::string>& defined) {
   switch (type.id) {
     case TypeId::kBoolean:
     case TypeId::kInt:
@@ -66,12 +70,13 @@ Value PartitionValueType(const Type& type, std::set<std::string>& defined) {
                     {"logicalType", "timestamp-micros"},
                     {"adjust-to-utc", type.id == TypeId::kTimestampTz}};
     case TypeId::kUuid:
-      return FixedType("uuid_fixed", 16, {{"logicalType", "uuid"}}, defined);
+      return FixedType("uuid_fixed", 16, {{"logicalType", "uuid"}}, field_id, defined);
     case TypeId::kFixed:
-      return FixedType(Format("fixed_{}", type.length), type.length, {}, defined);
+      return FixedType(Format("fixed_{}", type.length), type.length, {}, field_id, defined);
     case TypeId::kDecimal:
       return FixedType(Format("decimal_{}_{}", type.precision, type.scale), static_cast<int>(DecimalRequiredBytes(type.precision)),
-                       {{"logicalType", "decimal"}, {"precision", type.precision}, {"scale", type.scale}}, defined);
+                       {{"logicalType", "decimal"}, {"precision", type.precision}, {"scale", type.scale}}, field_id,
+                       defined);
     case TypeId::kStruct:
     case TypeId::kList:
     case TypeId::kMap:
@@ -88,7 +93,7 @@ Value PartitionRecord(const PartitionSpec& spec, const std::vector<TypePtr>& typ
     const PartitionField& field = spec.fields[i];
     std::string name = AvroName(field.name);
     if (!names.insert(name).second) name += Format("_{}", field.field_id);  // two names may look alike once escaped
-    Value avro = Optional(name, PartitionValueType(*types[i], defined), field.field_id);
+    Value avro = Optional(name, PartitionValueType(*types[i], field.field_id, defined), field.field_id);
     if (name != field.name) avro.Set("iceberg-field-name", field.name);
     fields.push_back(std::move(avro));
   }
