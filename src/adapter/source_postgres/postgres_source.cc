@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "adapter/source_postgres/key_types.h"
 #include "adapter/source_postgres/publication.h"
 #include "adapter/source_postgres/snapshot.h"
 #include "base/failpoint.h"
@@ -47,6 +48,7 @@ Status PostgresSource::Prepare(const ResumePoint& resume, const std::function<St
   created_slot_.reset();
   start_.reset();
   replication_.reset();
+  CloseStream();
   MR_ASSIGN(catalog_, Connection::Open(options_, Connection::Mode::kSql));
   MR_ASSIGN(replication_, Connection::Open(options_, Connection::Mode::kReplication));
   MR_ASSIGN(system_, IdentifySystem(*replication_));
@@ -88,7 +90,22 @@ Status PostgresSource::PreparePublications() {
   return {};
 }
 
+// Silver finds rows by their key, so a key that it cannot compare is refused before anything is captured.
+Status PostgresSource::CheckKeys() {
+  MR_ASSIGN(const auto keys, ReadKeyColumns(*catalog_));
+  for (const KeyColumn& key : keys) {
+    const auto table = std::find_if(tables_.begin(), tables_.end(), [&](const TableEntry& t) { return t.oid == key.relation_oid; });
+    if (table == tables_.end()) continue;
+    const KeyVerdict verdict = JudgeKey(key);
+    if (verdict.fitness != KeyFitness::kUnfit) continue;
+    return Fail(ErrorKind::kUnsupported, "table {}: key column '{}' cannot be compared outside of PostgreSQL: {}; exclude the table, or give "
+                "it another key", table->QualifiedName(), key.column, verdict.reason);
+  }
+  return {};
+}
+
 Status PostgresSource::CreateOwnSlot(const std::function<Status()>& before_create) {
+  MR_TRY(CheckKeys());
   if (before_create) MR_TRY(before_create());
   // Publications first: pgoutput looks them up as they were at each change.
   MR_TRY(PreparePublications());
@@ -148,7 +165,7 @@ Status PostgresSource::Snapshot(RecordSink& sink, const std::function<void(const
 void PostgresSource::Confirm(const SourcePosition& position) {
   const std::lock_guard lock(stream_mutex_);
   confirmed_ = std::max(confirmed_, position.resume_lsn);
-  if (stream_ != nullptr) stream_->Confirm(confirmed_);
+  if (stream_) stream_->Confirm(confirmed_);
 }
 
 Result<Lsn> PostgresSource::CurrentLsn() {

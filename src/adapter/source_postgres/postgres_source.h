@@ -34,6 +34,8 @@ class PostgresSource final : public Source {
  private:
   explicit PostgresSource(PostgresSourceOptions options) : options_(std::move(options)) {}
 
+  void CloseStream();
+  Status CheckKeys();
   Status PreparePublications();
   Status CreateOwnSlot(const std::function<Status()>& before_create);
   Status Resume(const SourcePosition& position, const std::optional<SlotState>& slot);
@@ -52,9 +54,10 @@ class PostgresSource final : public Source {
   TypeCatalog types_;
   std::map<uint32_t, TableSchema> known_;    // by relation oid: the version before
 
-  std::mutex stream_mutex_;
-  ReplicationStream* stream_ = nullptr;      // while Stream runs
+  // Stays open after Stream returned, so that what is confirmed then still reaches the slot; until Prepare or the end of this object.
+  std::unique_ptr<ReplicationStream> stream_;
   Lsn confirmed_ = 0;
+  std::mutex stream_mutex_;                  // guards both
 };
 
 }  // namespace millrace::postgres

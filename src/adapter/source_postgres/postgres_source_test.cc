@@ -9,7 +9,7 @@
 #include <set>
 #include <thread>
 
-#include "adapter/source_postgres/publication.h"
+#include "adapter/source_postgres/check_source.h"
 #include "base/format.h"
 #include "testing/postgres_server.h"
 
@@ -252,6 +252,7 @@ TEST_F(PostgresSourceTest, TheSlotFollowsWhatIsConfirmedAndNothingElse) {
   }));
   streaming.request_stop();
   streaming.join();
+  source.reset();
   Sql("DROP DATABASE elsewhere", "postgres");
   EXPECT_EQ(Sql("SELECT active FROM pg_replication_slots WHERE slot_name = '" + options.slot + "'"), "f\n");
 }
@@ -487,6 +488,69 @@ TEST_F(PostgresSourceTest, ASlotThatIsNotOursIsLeftAlone) {
   source = Open(Options());
   ASSERT_TRUE(source->Prepare({.position = std::nullopt, .snapshot_running = true}, nullptr).ok());
   EXPECT_TRUE(source->needs_snapshot());
+}
+
+TEST_F(PostgresSourceTest, AKeyThatOnlyPostgresCanCompareIsRefused) {
+  Sql("CREATE EXTENSION citext; CREATE TABLE t (name citext PRIMARY KEY)");
+  auto source = Open(Options());
+  bool recorded = false;
+  const Status refused = source->Prepare({}, [&]() -> Status {
+    recorded = true;
+    return {};
+  });
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().kind(), ErrorKind::kUnsupported);
+  EXPECT_THAT(refused.error().message(), HasSubstr("public.t"));
+  EXPECT_FALSE(recorded);
+  PostgresSourceOptions options = Options();
+  options.exclude_tables = {"public.t"};
+  EXPECT_TRUE(Open(options)->Prepare({}, nullptr).ok());
+}
+
+// What becomes durable after a run that ends still moves the slot.
+TEST_F(PostgresSourceTest, ConfirmationsAfterTheStreamReachTheSlot) {
+  Sql("CREATE TABLE t (id int PRIMARY KEY)");
+  CollectingSink sink;
+  auto source = Begin(sink, Options());
+  Sql("INSERT INTO t VALUES (1)");
+  StreamToNow(*source, sink);
+  source->Confirm(*sink.position);
+  source.reset();
+  EXPECT_EQ(Sql("SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = '" + Options().slot + "'"),
+            FormatLsn(sink.position->resume_lsn) + "\n");
+}
+
+TEST_F(PostgresSourceTest, ALostConnectionIsWorthRetrying) {
+  Sql("CREATE TABLE t (id int PRIMARY KEY)");
+  CollectingSink sink;
+  auto source = Begin(sink, Options());
+  Status status;
+  std::jthread streaming([&](std::stop_token stop) { status = source->Stream(sink, std::nullopt, stop); });
+  const std::string active = "SELECT active FROM pg_replication_slots WHERE slot_name = '" + Options().slot + "'";
+  for (int i = 0; i < 100 && Sql(active) != "t\n"; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  Sql("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '" + Options().slot + "'");
+  streaming.join();
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().kind(), ErrorKind::kUnavailable);
+}
+
+TEST_F(PostgresSourceTest, CheckSourceFixesWhatItMay) {
+  Sql("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE n (id int)");
+  const auto before = CheckSource(Options());
+  const auto done = ApplyFixes(Options(), before);
+  ASSERT_TRUE(done.ok()) << done.error().ToString();
+  EXPECT_EQ(done->size(), 1u);  // the publications
+  for (const Finding& finding : CheckSource(Options())) {
+    EXPECT_NE(finding.level, Finding::Level::kError) << finding.topic << ": " << finding.message;
+    if (finding.topic == "publication") {
+      EXPECT_EQ(finding.level, Finding::Level::kOk) << finding.message;
+    }
+  }
+  PostgresSourceOptions unreachable = Options();
+  unreachable.conninfo += " port=1";
+  const auto lost = CheckSource(unreachable);
+  ASSERT_EQ(lost.size(), 1u);
+  EXPECT_EQ(lost[0].topic, "connection");
 }
 
 TEST_F(PostgresSourceTest, PublicationsFollowTheTables) {

@@ -111,24 +111,29 @@ Status PostgresSource::Stream(RecordSink& sink, std::optional<Lsn> until_lsn, st
   }
   MR_ASSIGN(const std::string publications, PublicationNames(*catalog_, options_.publication));
   const std::string database = catalog_->database();
-  MR_ASSIGN(auto stream, ReplicationStream::Start(std::move(replication_), options_.slot, publications, start_->resume_lsn,
+  CloseStream();
+  MR_ASSIGN(auto opened, ReplicationStream::Start(std::move(replication_), options_.slot, publications, start_->resume_lsn,
                                                   options_.status_interval));
   log::Info("capture", "streaming from slot {} at {}", options_.slot, FormatLsn(start_->resume_lsn));
+  ReplicationStream& stream = *opened;
   {
     const std::lock_guard lock(stream_mutex_);
-    stream_ = stream.get();
+    stream_ = std::move(opened);
     if (confirmed_ != 0) stream_->Confirm(confirmed_);
   }
   BatchWriter writer(sink, options_.batch_bytes);
   ChangeDecoder decoder(EventEncoder(options_.name, database), [this](const RelationMessage& relation) { return Resolve(relation); }, writer,
                         *start_);
   start_.reset();  // what was handed over from here on may be durable or not: only Prepare can tell where to begin the next time
-  Status status = Reader(*stream, decoder, writer, until_lsn).Run(stop);
-  {
-    const std::lock_guard lock(stream_mutex_);
-    stream_ = nullptr;
-  }
+  Status status = Reader(stream, decoder, writer, until_lsn).Run(stop);
+  if (!status.ok()) CloseStream();
   return status;
+}
+
+void PostgresSource::CloseStream() {
+  std::unique_ptr<ReplicationStream> stream;
+  const std::lock_guard lock(stream_mutex_);
+  stream = std::move(stream_);
 }
 
 }  // namespace millrace::postgres
