@@ -61,7 +61,7 @@ CREATE EVENT TRIGGER audit_ddl ON ddl_command_end WHEN TAG IN ('ALTER TABLE') EX
 CREATE FUNCTION audit.on_create() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
   PERFORM audit.watch(c.oid::regclass)
-  FROM pg_event_trigger_ddl_commands() d JOIN pg_class c ON c.oid = d.objid
+  FROM (SELECT DISTINCT objid, object_type FROM pg_event_trigger_ddl_commands()) d JOIN pg_class c ON c.oid = d.objid
   WHERE d.object_type = 'table' AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence = 'p'
     AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'audit_rows');
 END $$;

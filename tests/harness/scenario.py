@@ -192,10 +192,11 @@ class Runner:
         """Compares the named tables (by default all of the public schema) with the oracle, row by row, through each outside reader."""
         known = {t.name: t for t in compare.tables_of(self.audit, tuple({n.split(".")[0].strip('"') for n in self.audit.identities()}))}
         names = block.arguments or [n for n in known if n.startswith("public.")]
-        unknown = [n for n in names if n not in known]
+        bare = {n.replace('"', ""): t for n, t in known.items()}  # the header line's quotes have been taken off
+        unknown = [n for n in names if n.replace('"', "") not in bare]
         if unknown or not names:
             raise AssertionError(f"no such tables: {unknown}; there are {sorted(known)}")
-        compare.check(self.audit, self.lake, [known[n] for n in names])
+        compare.check(self.audit, self.lake, [bare[n.replace('"', "")] for n in names])
 
     def _query(self, block: Block) -> None:
         """SQL over the lake, by DuckDB's Iceberg extension, or with `millrace` by the binary's own `query`; `rowsort` sorts both sides."""
