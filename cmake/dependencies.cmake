@@ -29,8 +29,11 @@ else()
     message(FATAL_ERROR "Arrow 26 not found, neither installed nor in ${wheel}. Run `make deps` first.")
   endif()
   target_include_directories(millrace_arrow SYSTEM INTERFACE "${wheel}/include")
-  target_link_libraries(millrace_arrow INTERFACE "${wheel}/libarrow.so.2600" "${wheel}/libarrow_compute.so.2600"
-    "${wheel}/libparquet.so.2600")
+  # The wheel's libparquet exports a simdjson of its own, of another version: ours must come before it, or the loader binds our calls to
+  # theirs and the first JSON document may crash.
+  get_target_property(simdjson_library simdjson::simdjson LOCATION)
+  target_link_libraries(millrace_arrow INTERFACE "-Wl,--push-state,--no-as-needed,${simdjson_library},--pop-state"
+    "${wheel}/libarrow.so.2600" "${wheel}/libarrow_compute.so.2600" "${wheel}/libparquet.so.2600")
   list(APPEND CMAKE_BUILD_RPATH "${wheel}")
 endif()
 

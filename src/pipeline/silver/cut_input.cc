@@ -1,0 +1,51 @@
+#include "pipeline/silver/cut_input.h"
+
+#include <algorithm>
+
+#include "commitlog/commit_log.h"
+
+namespace millrace::silver {
+namespace {
+
+constexpr size_t kReadAhead = 64;
+
+}  // namespace
+
+Result<CutInput> GatherCut(ObjectStore& bronze, int64_t from, const CutLimits& limits,
+                           FilesByTopic& files) {
+  CutInput input;
+  input.from = input.to = from;
+  std::vector<CutFile> pending;  // of commits without a position so far
+  int64_t bytes = 0, read = from;
+  size_t commits = 0;
+  while (!input.more) {
+    MR_ASSIGN(const std::vector<BronzeCommit> batch,
+              commitlog::ReadAfter(bronze, read, kReadAhead));
+    if (batch.empty()) break;
+    for (const BronzeCommit& commit : batch) {
+      if (commit.number > limits.up_to) return input;
+      int64_t size = 0;
+      for (const BronzeFile& file : commit.files) size += file.bytes;
+      if (input.to != from && (bytes + size > limits.bytes || commits >= limits.commits)) {
+        input.more = true;
+        break;
+      }
+      bytes += size;
+      ++commits;
+      read = commit.number;
+      for (const BronzeFile& file : commit.files) pending.push_back({commit.number, file});
+      if (!commit.position || commit.snapshot == SnapshotState::kRunning) continue;
+      for (CutFile& file : pending) files[file.file.topic].push_back(std::move(file));
+      input.files += static_cast<int64_t>(pending.size());
+      pending.clear();
+      if (input.to == from) input.first_created_at = commit.created_at;
+      input.last_created_at = commit.created_at;
+      input.to = commit.number;
+      input.position = *commit.position;
+      input.prefix = commit.source;
+    }
+  }
+  return input;
+}
+
+}  // namespace millrace::silver

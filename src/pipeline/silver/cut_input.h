@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/bronze_commit.h"
+#include "port/object_store.h"
+
+namespace millrace::silver {
+
+// Whole Bronze commits that one cut takes.
+struct CutInput {
+  int64_t from = 0, to = 0;  // commits from + 1 to `to`; equal: there is nothing
+  SourcePosition position;   // of the last of them
+  std::string prefix;        // topic prefix
+  Micros first_created_at = 0, last_created_at = 0;
+  int64_t files = 0;
+  bool more = false;  // the limits were reached
+};
+struct CutFile {
+  int64_t commit = 0;
+  BronzeFile file;
+};
+using FilesByTopic = std::map<std::string, std::vector<CutFile>>;
+
+struct CutLimits {
+  int64_t bytes;
+  size_t commits;
+  int64_t up_to = INT64_MAX;  // commit number
+};
+// Commits after `from`, at least one with a position, up to the limits. Commits before the initial
+// snapshot is complete make no cut: they are taken together with the one that completes it.
+Result<CutInput> GatherCut(ObjectStore& bronze, int64_t from, const CutLimits& limits,
+                           FilesByTopic& files);
+
+}  // namespace millrace::silver

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "model/position.h"
+#include "pipeline/silver/quarantine.h"
+#include "port/catalog.h"
+#include "port/object_store.h"
+#include "table/scan.h"
+#include "table/snapshot_producer.h"
+
+// The table of cuts: docs/formats/cuts.md.
+namespace millrace::silver {
+
+// What the newest cut says; kept as properties of the table, so that a start reads no rows.
+struct CutMark {
+  int64_t cut = 0;  // 0: none so far
+  int64_t bronze_commit =
+      0;               // all Bronze commits up to this one are in every table that is not held back
+  std::string source;  // "<system id>/<topic prefix>"; empty before the first cut
+  std::vector<HeldTable> held;
+};
+Result<CutMark> MarkOf(const iceberg::TableMetadata& cuts);
+
+struct CutRow {
+  SourcePosition position;
+  Micros published_at = 0;
+  std::vector<std::pair<std::string, int64_t>> tables;  // "silver.orders", its snapshot
+};
+
+// A commit that appends a row and sets the mark, and makes the table when `base` is absent. Small
+// files are folded, rows older than a week left out of what is folded: the snapshots that they name
+// are gone.
+struct StagedCut {
+  TableCommit commit;
+  int64_t snapshot_id = 0;
+};
+Result<StagedCut> StageCut(ObjectStore& store, table::ManifestCache& manifests,
+                           const TableIdent& ident, const std::optional<LoadedTable>& base,
+                           const CutMark& mark, const CutRow& row);
+
+}  // namespace millrace::silver

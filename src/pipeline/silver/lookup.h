@@ -1,0 +1,67 @@
+#pragma once
+
+#include <arrow/type_fwd.h>
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "base/result.h"
+#include "model/position.h"
+#include "pipeline/silver/fold.h"
+#include "pipeline/silver/key_bounds.h"
+#include "pipeline/silver/key_index.h"
+#include "pipeline/silver/table_access.h"
+
+// Finding rows of the table by the batch's keys.
+namespace millrace::silver {
+
+// What of an open version a merge needs besides its source columns.
+struct OpenVersion {
+  int32_t key = -1;
+  int32_t file = -1;     // into the vector of CurrentFiles
+  int64_t position = 0;  // in that file
+  int32_t version = 0;
+  Micros valid_from = 0;
+  EventPosition from;
+  char op = 0;
+};
+
+// Open versions in chunks of columns; `versions` numbers the rows of all chunks in order.
+struct OpenRows {
+  struct Chunk {
+    arrow::ArrayVector values, texts;  // per layout column; texts nullptr where the table has none
+    int64_t rows = 0;
+  };
+  std::vector<Chunk> chunks;
+  std::vector<OpenVersion> versions;
+};
+
+// All current files of the base snapshot. Candidates are those that may hold a key within `bounds`
+// (all when nullptr); only their deleted positions are read.
+Result<std::vector<CurrentFile>> PlanCurrentFiles(const TableAccess& table,
+                                                  const KeyBounds* bounds);
+
+// Reads a file's deleted positions unless they are known.
+Status LoadDead(const TableAccess& table, CurrentFile& file);
+
+// Reads the candidates' live rows whose key is in `index`. The key columns are read first; the
+// others only of row groups that have hits. `whole_row`: the key is all source columns, null
+// included, and a key may have several rows; otherwise a second open version of one key is
+// kCorrupt.
+Result<OpenRows> FindOpenRows(const TableAccess& table, const std::vector<CurrentFile>& files,
+                              const KeyIndex& index, bool whole_row);
+
+// Calls `take` with each chunk of the candidates' live rows, in file order, one at a time; keys are
+// looked up in `index` (-1: not there).
+Status ReadOpenRows(const TableAccess& table, const std::vector<CurrentFile>& files,
+                    const KeyIndex& index, bool whole_row,
+                    const std::function<Status(OpenRows chunk)>& take);
+
+// For the keys marked in `wanted`, which have no open version: fills version, floor and fence from
+// their last closed version, where there is one. Only rows that a delete or truncate closed can be
+// the last of such a key, so only files with those are read.
+Status FindLastClosed(const TableAccess& table, const KeyIndex& index, const KeyBounds& bounds,
+                      const std::vector<bool>& wanted, std::vector<KeyState>& keys);
+
+}  // namespace millrace::silver

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "pipeline/silver/event_decoder.h"
+#include "pipeline/silver/fold.h"
+#include "pipeline/silver/table_access.h"
+#include "table/data_writer.h"
+#include "table/snapshot_producer.h"
+
+namespace millrace::silver {
+
+struct MergeOptions {
+  FoldOptions fold;
+  table::DataWriterOptions writer;
+};
+
+struct MergeStats {
+  int64_t events = 0, replays = 0, unchanged = 0;
+  int64_t opened = 0;       // versions that are open after the merge and were not before
+  int64_t closed = 0;       // versions written to history
+  int64_t files_delta = 0;  // current files that got a delete file
+  int64_t files_rewritten = 0, files_folded = 0;
+};
+
+struct MergeOutcome {
+  table::SnapshotChange change;  // files only; nothing in it when the batch changed nothing
+  MergeStats stats;
+  EventPosition last;    // of the newest event
+  bool changed = false;  // whether any version was opened or closed
+};
+
+// Merges the decoded files of one table into it. Writes data and delete files, commits nothing: the
+// caller stages `change`. `covered`: for tables without a key, the newest event merged before.
+// Memory grows with the batch and with the versions that it closes, not with the table.
+Result<MergeOutcome> MergeTable(const TableAccess& table, const std::string& write_id,
+                                std::vector<DecodedFile> files, EventPosition covered,
+                                const MergeOptions& options);
+
+}  // namespace millrace::silver

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+// Which files a merge writes anew, beside what it must. Pure.
+namespace millrace::silver {
+
+// What becomes of a current file in which the merge closes rows.
+enum class FileFate {
+  kDelta,    // stays, with one position delete file that holds all its dead rows
+  kRewrite,  // its live rows move to a new file
+  kRemove,   // no row is left
+};
+// `dead`: rows deleted before and by this merge together.
+FileFate FateOf(int64_t file_bytes, int64_t rows, int64_t dead);
+
+// Numbers of the files to fold into one, given the sizes of all files of a partition that may be
+// folded: none while small files are few. Sizes are in tiers, so that a file is folded a few times
+// in its life, however often merges come.
+std::vector<size_t> ChooseFold(const std::vector<int64_t>& file_bytes);
+
+inline constexpr int64_t kSmallFileBytes = 16 << 20;
+inline constexpr int64_t kTinyFileBytes =
+    256 << 10;  // rewritten whenever touched: a delete file would cost as much
+
+}  // namespace millrace::silver
