@@ -1,6 +1,7 @@
 """Compares the current rows of every Silver table with PostgreSQL, value by value, as PostgreSQL's own text. The lake is read by PyIceberg
 through its catalog: no code of Millrace takes part."""
 import io
+import pathlib
 import warnings
 
 import duckdb
@@ -39,7 +40,20 @@ def lake_rows(catalog, name, columns):
     return rows.num_rows, database.execute(f"SELECT {chosen} FROM rows").to_arrow_table()
 
 
-def verify(connection, lake, say):
+def differences(source, lake):
+    """(rows only in the first, rows only in the second), duplicates counted."""
+    database = duckdb.connect()
+    database.register("source", source)
+    database.register("lake", lake)
+    return tuple(database.execute(f"SELECT count(*) FROM (SELECT * FROM {a} EXCEPT ALL SELECT * FROM {b})").fetchone()[0]
+                 for a, b in (("source", "lake"), ("lake", "source")))
+
+
+def verdict(missing, extra):
+    return "equal" if (missing, extra) == (0, 0) else f"DIFFERENT: {missing} rows only in PostgreSQL, {extra} only in the lake"
+
+
+def verify_silver(connection, lake, say):
     """True when all tables are equal. Prints a line for each."""
     catalog = open_catalog(lake)
     connection.execute("SET TimeZone = 'UTC'")
@@ -52,13 +66,33 @@ def verify(connection, lake, say):
         source = source_rows(connection, f"shop.{table}", columns)
         count, silver = lake_rows(catalog, f"silver.shop_{table}", columns)
         history = catalog.load_table(f"silver.shop_{table}").scan(selected_fields=("version",)).count()
-        database = duckdb.connect()
-        database.register("source", source)
-        database.register("silver", silver)
-        missing = database.execute("SELECT count(*) FROM (SELECT * FROM source EXCEPT ALL SELECT * FROM silver)").fetchone()[0]
-        extra = database.execute("SELECT count(*) FROM (SELECT * FROM silver EXCEPT ALL SELECT * FROM source)").fetchone()[0]
-        same = missing == 0 and extra == 0 and count == source.num_rows
-        equal = equal and same
-        verdict = "equal" if same else f"DIFFERENT: {missing} rows only in PostgreSQL, {extra} only in Silver"
-        say(f"  {'shop.' + table:<22}{source.num_rows:>10,} rows  {len(columns):>2} columns  {history:>10,} versions   {verdict}")
+        missing, extra = differences(source, silver)
+        equal = equal and (missing, extra, count) == (0, 0, source.num_rows)
+        say(f"  {'shop.' + table:<32}{source.num_rows:>10,} rows  {len(columns):>2} columns  {history:>10,} versions   "
+            f"{verdict(missing, extra)}")
+    return equal
+
+
+# Gold tables that say something of the present only: PostgreSQL can compute them too.
+OF_THE_PRESENT = ("daily_sales", "daily_department_sales", "daily_household_activity")
+
+
+def verify_gold(connection, lake, directory, say):
+    """The same SQL on PostgreSQL's own tables gives the same rows."""
+    catalog = open_catalog(lake)
+    connection.execute("SET TimeZone = 'UTC'")
+    equal = True
+    for table in OF_THE_PRESENT:
+        sql = (pathlib.Path(directory) / f"{table}.sql").read_text()
+        for ours, theirs in (("silver.shop_", "shop."), ("p.is_current", "true"), ("i.is_current", "true"), ("is_current", "true"),
+                             ("AS DOUBLE)", "AS double precision)")):
+            sql = sql.replace(ours, theirs)
+        with connection.cursor() as cursor:
+            rows = cursor.execute(sql).fetchall()
+            names = [column.name for column in cursor.description]
+        gold = catalog.load_table(f"gold.{table}").scan().to_arrow().select(names)
+        source = pa.Table.from_pylist([dict(zip(names, row)) for row in rows], schema=gold.schema)
+        missing, extra = differences(source, gold)
+        equal = equal and (missing, extra) == (0, 0)
+        say(f"  {'gold.' + table:<32}{gold.num_rows:>10,} rows  {len(names):>2} columns  {'':>19}   {verdict(missing, extra)}")
     return equal

@@ -33,6 +33,7 @@ gold:
   sql: {sql}
   interval: 2s
 """
+GOLD = ROOT / "config/gold"
 STARTED = time.monotonic()
 
 
@@ -55,8 +56,14 @@ class Millrace:
     def command(self, *arguments):
         return [self.binary, *arguments, "--config", str(self.home / "millrace.yaml")]
 
+    def gold_lines(self):
+        """What the log says of refreshed tables: whole ones at first, then only the months that were touched."""
+        return [line.split("gold: ", 1)[1] for line in self.log.read_text().splitlines() if " partition(s)" in line]
+
     def run(self, *arguments):
         done = subprocess.run(self.command(*arguments), env=self.environment, capture_output=True, text=True)
+        with open(self.log, "a") as log:
+            log.write(done.stderr)
         if done.returncode != 0:
             raise SystemExit(f"demo: millrace {arguments[0]} failed ({done.returncode}):\n{done.stdout}{done.stderr}")
         return done.stdout
@@ -118,7 +125,7 @@ def play(cluster, millrace, home):
         for table, rows in load.load(connection, home).items():
             say(f"  shop.{table:<15}{rows:>10,} rows")
         before = current_lsn(connection)
-    (home / "millrace.yaml").write_text(CONFIG.format(port=cluster.port, sql=ROOT / "config/gold"))
+    (home / "millrace.yaml").write_text(CONFIG.format(port=cluster.port, sql=GOLD))
 
     step("millrace up: snapshot of the database, then its changes")
     millrace.start()
@@ -135,18 +142,22 @@ def play(cluster, millrace, home):
     millrace.wait("catching up", caught_up(target))
     millrace.stop()
     millrace.run("gold", "--once")
-    step("caught up, stopped")
+    step("caught up and stopped; what Gold did meanwhile:")
+    for line in millrace.gold_lines():
+        say("  " + line)
+    say()
     say(millrace.run("status").rstrip())
 
 
 def show(cluster, millrace):
     step("Gold: daily_sales, the last days")
-    say(millrace.run("query", "SELECT * FROM (SELECT * FROM gold.daily_sales ORDER BY day DESC LIMIT 7) AS newest ORDER BY day").rstrip())
+    say(millrace.run("query", "SELECT day, baskets, items, units, gross_sales, discounts, net_sales, CAST(avg_basket AS DECIMAL(10,2)) AS "
+                              "avg_basket FROM (SELECT * FROM gold.daily_sales ORDER BY day DESC LIMIT 7) AS newest ORDER BY day").rstrip())
     say("\nGold: departments of the last day")
     say(millrace.run("query", "SELECT department, products, items, units, net_sales, discounts FROM gold.daily_department_sales WHERE day = "
                               "(SELECT max(day) FROM gold.daily_department_sales) ORDER BY net_sales DESC LIMIT 5").rstrip())
     say("\nGold: one product's prices")
-    say(millrace.run("query", "SELECT product_id, list_price, previous_price, change_percent, valid_from, valid_to FROM "
+    say(millrace.run("query", "SELECT product_id, list_price, previous_price, CAST(change_percent AS DECIMAL(9,1)) AS percent, valid_from, valid_to FROM "
                               "gold.product_price_history WHERE product_id = (SELECT product_id FROM gold.product_price_history GROUP BY "
                               "product_id ORDER BY count(*) DESC, product_id LIMIT 1) ORDER BY valid_from").rstrip())
     with cluster.connect() as connection:
@@ -176,9 +187,10 @@ def main():
     try:
         play(cluster, millrace, home)
         show(cluster, millrace)
-        step("is it true? Every current Silver row against PostgreSQL, read by PyIceberg:")
+        step("is it true? Every current Silver row, and Gold, against PostgreSQL; the lake is read by PyIceberg:")
         with cluster.connect() as connection:
-            equal = verify.verify(connection, home / "lake", say)
+            equal = verify.verify_silver(connection, home / "lake", say)
+            equal = verify.verify_gold(connection, home / "lake", GOLD, say) and equal
     finally:
         if millrace.process is not None and millrace.process.poll() is None:
             millrace.process.terminate()

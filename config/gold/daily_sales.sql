@@ -15,7 +15,7 @@ SELECT
     CAST(sum(net + discount) AS DECIMAL(18, 2)) AS gross_sales,
     CAST(sum(discount) AS DECIMAL(18, 2)) AS discounts,
     CAST(sum(net) AS DECIMAL(18, 2)) AS net_sales,
-    CAST(sum(net) / count(*) AS DECIMAL(18, 2)) AS avg_basket
+    CAST(sum(net) AS DOUBLE) / count(*) AS avg_basket
 FROM (
     SELECT
         CAST(sold_at AS DATE) AS day,

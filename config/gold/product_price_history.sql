@@ -12,7 +12,7 @@ SELECT
     product_id,
     list_price,
     previous_price,
-    CASE WHEN previous_price > 0 THEN CAST((list_price - previous_price) * 100 / previous_price AS DECIMAL(9, 1)) END AS change_percent,
+    CASE WHEN previous_price > 0 THEN CAST(list_price - previous_price AS DOUBLE) * 100 / CAST(previous_price AS DOUBLE) END AS change_percent,
     valid_from,
     -- Until the next price, or until the product is deleted.
     coalesce(lead(valid_from) OVER (PARTITION BY product_id ORDER BY version), ended_at) AS valid_to

@@ -11,7 +11,7 @@
 #include "iceberg/type.h"
 #include "model/position.h"
 
-// From changed rows to the partitions that they touch. Pure functions. SQL that DuckDB and Spark both take.
+// From changed rows to the partitions that they touch. Pure functions.
 namespace millrace::gold {
 
 // Months of a date or timestamp, otherwise the value itself. kInvalidInput names the column when its type cannot partition a table.
