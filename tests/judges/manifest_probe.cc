@@ -3,6 +3,8 @@
 //
 //   manifest_probe write <folder>            manifests, a manifest list and t.metadata.json of a made-up table
 //   manifest_probe read <metadata file>      the current snapshot's entries, one JSON object a line
+//   manifest_probe transform <file>          lines {"transform", "type", "value"}: answers {"result"}; {"bound", "value"}: the string's
+//                                            truncated {"lower", "upper"}; bytes and decimals are hex and digits, as in the answers
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -78,7 +80,11 @@ Status Put(const std::string& path, std::string_view bytes) {
 }
 
 Result<std::string> Get(std::string location) {
-  if (location.starts_with("file://")) location.erase(0, 7);
+  for (const std::string_view scheme : {"file://", "file:"}) {
+    if (!location.starts_with(scheme)) continue;
+    location.erase(0, scheme.size());
+    break;
+  }
   std::ifstream in(location, std::ios::binary);
   if (!in) return Fail(ErrorKind::kNotFound, "cannot read {}", location);
   return std::string(std::istreambuf_iterator<char>(in), {});
@@ -165,7 +171,7 @@ Value MapJson(const Map& map, ToValue to_value) {
   return object;
 }
 
-Value EntryJson(const ManifestFile& row, const ManifestEntry& entry) {
+Value EntryJson(const ManifestFile& row, const ManifestEntry& entry, const std::string& partition_path) {
   const auto number = [](int64_t n) { return Value(n); };
   const auto hex = [](const std::string& bytes) { return Value(ToHex(bytes)); };
   Value::Array partition, offsets;
@@ -179,6 +185,7 @@ Value EntryJson(const ManifestFile& row, const ManifestEntry& entry) {
                        {"content", static_cast<int>(entry.file.content)},
                        {"path", entry.file.path},
                        {"partition", std::move(partition)},
+                       {"partition_path", partition_path},
                        {"record_count", entry.file.record_count},
                        {"file_size", entry.file.file_size},
                        {"value_counts", MapJson(entry.file.value_counts, number)},
@@ -200,7 +207,49 @@ Status ReadTable(const std::string& location) {
     const PartitionSpec* spec = table.FindSpec(row.spec_id);
     if (spec == nullptr) return Fail(ErrorKind::kCorrupt, "{} has no spec {}", location, row.spec_id);
     MR_ASSIGN(const std::vector<ManifestEntry> entries, ReadManifest(bytes, row, table.CurrentSchema(), *spec));
-    for (const ManifestEntry& entry : entries) std::cout << json::Write(EntryJson(row, entry)) << '\n';
+    for (const ManifestEntry& entry : entries) {
+      const std::string partition_path = PartitionPath(*spec, table.CurrentSchema(), entry.file.partition);
+      std::cout << json::Write(EntryJson(row, entry, partition_path)) << '\n';
+    }
+  }
+  return {};
+}
+
+Literal LiteralFromJson(const Value& value, const Type& type) {
+  switch (type.id) {
+    case TypeId::kInt:
+    case TypeId::kDate:
+      return static_cast<int32_t>(value.AsInt());
+    case TypeId::kDecimal:
+      return *DecimalFromBytes(*FromHex(value.AsString()));
+    case TypeId::kLong:
+    case TypeId::kTime:
+    case TypeId::kTimestamp:
+    case TypeId::kTimestampTz:
+      return value.AsInt();
+    default:
+      return *FromHex(value.AsString());
+  }
+}
+
+Status Transforms(const std::string& path) {
+  MR_ASSIGN(const std::string text, Get(path));
+  for (const std::string_view line : Split(text, '\n')) {
+    if (line.empty()) continue;
+    MR_ASSIGN(const Value request, json::Parse(line, path));
+    if (request.Find("bound") != nullptr) {
+      const std::string value = *FromHex(request.Find("value")->AsString());
+      const TypePtr string = Primitive(TypeId::kString);
+      const auto upper = TruncateUpper(value, *string);
+      const Value answer = Value::Object{{"lower", ToHex(TruncateLower(value, *string))}, {"upper", upper ? Value(ToHex(*upper)) : Value()}};
+      std::cout << json::Write(answer) << '\n';
+      continue;
+    }
+    MR_ASSIGN(const Transform transform, ParseTransform(request.Find("transform")->AsString()));
+    MR_ASSIGN(const TypePtr type, TypeFromJson(*request.Find("type")));
+    MR_ASSIGN(const Literal result, Apply(transform, LiteralFromJson(*request.Find("value"), *type), *type));
+    const auto* decimal = std::get_if<Int128>(&result);
+    std::cout << json::Write(Value::Object{{"result", decimal ? Value(ToHex(DecimalBytes(*decimal))) : LiteralJson(result)}}) << '\n';
   }
   return {};
 }
@@ -212,7 +261,7 @@ int main(int argc, char** argv) {
   const std::string mode = argc == 3 ? argv[1] : "";
   const millrace::Status status = mode == "write"  ? millrace::iceberg::WriteTable(argv[2])
                                   : mode == "read" ? millrace::iceberg::ReadTable(argv[2])
-                                                   : millrace::Fail(millrace::ErrorKind::kInvalidInput, "write|read <path>");
+                                                   : millrace::Fail(millrace::ErrorKind::kInvalidInput, "write|read|transform <path>");
   if (!status.ok()) std::cerr << status.error().ToString() << '\n';
   return status.ok() ? 0 : 1;
 }

@@ -56,6 +56,7 @@ class ProbeError(AssertionError):
 
 class Probe:
     def __init__(self, binary: pathlib.Path, folder: pathlib.Path):
+        self.binary = binary
         self.folder = folder
         self.db = folder / "catalog.db"
         self._process = subprocess.Popen([str(binary), str(folder), NAME], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

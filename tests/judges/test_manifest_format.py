@@ -221,7 +221,7 @@ def check_foreign(probe: pathlib.Path, table) -> None:
             theirs.append({
                 "manifest": manifest.manifest_path, "spec_id": manifest.partition_spec_id, "status": entry.status.value,
                 "snapshot_id": entry.snapshot_id, "sequence_number": entry.sequence_number, "content": file.content.value,
-                "path": file.file_path, "partition": [file.partition[0], file.partition[1]], "record_count": file.record_count,
+                "path": file.file_path, "partition_path": manifest_path_of(file, table), "partition": [file.partition[0], file.partition[1]], "record_count": file.record_count,
                 "file_size": file.file_size_in_bytes,
                 "value_counts": {str(k): v for k, v in file.value_counts.items()},
                 "null_value_counts": {str(k): v for k, v in file.null_value_counts.items()},
@@ -245,10 +245,9 @@ def test_fields_are_found_by_id_whatever_their_names_and_order(probe, foreign, c
         if not isinstance(schema, dict):
             return schema
         changed = {key: reversed_schema(value) if key in ("type", "items") else value for key, value in schema.items()}
-        if "fields" in schema and schema["name"] != "r102" and not schema["name"].startswith("k"):
-            changed["fields"] = [reversed_schema(field) | {"name": f"f_{field['name']}"} for field in reversed(schema["fields"])]
-        elif "fields" in schema:
-            changed["fields"] = [reversed_schema(field) for field in schema["fields"]]
+        if "fields" in schema:
+            fields = schema["fields"] if schema["name"] == "r102" else [f | {"name": f"f_{f['name']}"} for f in schema["fields"]]
+            changed["fields"] = [reversed_schema(field) for field in reversed(fields)]
         return changed
 
     def renamed(value, schema):
@@ -257,7 +256,7 @@ def test_fields_are_found_by_id_whatever_their_names_and_order(probe, foreign, c
         if isinstance(schema, dict) and schema.get("type") == "array":
             return [renamed(item, schema["items"]) for item in value]
         if isinstance(schema, dict) and "fields" in schema:
-            plain = schema["name"] == "r102" or schema["name"].startswith("k")
+            plain = schema["name"] == "r102"
             return {(f["name"] if plain else f"f_{f['name']}"): renamed(value[f["name"]], f["type"]) for f in schema["fields"]}
         return value
 
