@@ -16,7 +16,7 @@ namespace millrace::table {
 Result<std::vector<int64_t>> ReadDeletedPositions(ObjectStore& store, const FileTask& task);
 
 // One file-scoped position delete file for `data_file`: columns file_path and pos in this order,
-// bounds equal to the full path, referenced_data_file set (2.8, S3, S4), the data file's own spec
+// bounds equal to the full path, referenced_data_file set (S3, S4), the data file's own spec
 // and partition (M6). `positions` ascending, unique, not empty.
 Result<iceberg::DataFile> WritePositionDeletes(ObjectStore& store, const std::string& location,
                                                const iceberg::DataFile& data_file,

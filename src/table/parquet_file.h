@@ -13,9 +13,9 @@
 
 namespace millrace::table {
 
-// One Parquet file being written as section 3.1 of the interop rules wants it: field ids, decimals
-// as integers, zstd, page index, no ARROW:schema. Private to this folder; DataWriter and the delete
-// file writer are its users.
+// One Parquet file being written by the rules P1 to P13 of docs/formats/iceberg.md: field ids,
+// decimals as integers, zstd, page index, no ARROW:schema. Private to this folder; DataWriter and
+// the delete file writer are its users.
 class ParquetFile {
  public:
   struct Options {

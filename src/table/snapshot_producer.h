@@ -54,7 +54,7 @@ struct NewTable {
   iceberg::Schema schema;
   iceberg::PartitionSpec spec;
   iceberg::Properties
-      properties;  // over the defaults: merge-on-read, file granularity, zstd (4.3, M12)
+      properties;  // over the defaults: merge-on-read, file granularity, zstd (M12)
 };
 TableCommit StageCreate(const NewTable& table);
 
