@@ -149,11 +149,14 @@ Result<std::array<int32_t, kScdColumns>> ScdFieldIds(const iceberg::Schema& sche
 }
 
 std::string SilverTableName(std::string_view schema, std::string_view table) {
-  std::string name = schema == "public" ? std::string(table) : Format("{}_{}", schema, table);
-  for (char& c : name) {
-    const bool kept =
-        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-    if (!kept) c = '_';
+  const std::string full = schema == "public" ? std::string(table) : Format("{}_{}", schema, table);
+  std::string name;
+  for (const char c : full) {
+    const auto u = static_cast<unsigned char>(c);
+    const bool kept = (u >= 'a' && u <= 'z') || (u >= 'A' && u <= 'Z') || (u >= '0' && u <= '9') || u == '_';
+    const bool continues = (u & 0xC0) == 0x80;  // one '_' a character, whatever its bytes in UTF-8
+    if (kept) name += c;
+    if (!kept && !continues) name += '_';
   }
   return name;
 }
