@@ -2,12 +2,14 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
 
 #include "app/invocation.h"
 #include "base/format.h"
+#include "base/options.h"
 
 namespace millrace::app {
 namespace {
@@ -73,6 +75,7 @@ class Parser {
     try {
       app_.parse(argc, argv);
     } catch (const CLI::ParseError& e) {
+      if (app_.get_subcommands().empty() && !app_.remaining().empty()) return UnknownCommand(app_.remaining().front());
       return app_.exit(e) == 0 ? 0 : kUsageExit;
     }
     for (const Parsed& command : commands_) {
@@ -98,6 +101,16 @@ class Parser {
   CLI::App* Json(CLI::App* command) {
     command->add_flag("--json", invocation_.json, "Print JSON instead of text");
     return command;
+  }
+
+  int UnknownCommand(const std::string& name) {
+    const auto closer = [&](const Parsed& a, const Parsed& b) {
+      return EditDistance(a.app->get_name(), name) < EditDistance(b.app->get_name(), name);
+    };
+    const std::string near = std::min_element(commands_.begin(), commands_.end(), closer)->app->get_name();
+    const std::string hint = EditDistance(near, name) <= 2 ? "did you mean " + near + "?" : "`millrace --help` lists the commands";
+    fmt::print(stderr, "millrace: there is no command '{}'; {}\n", name, hint);
+    return kUsageExit;
   }
 
   // Taken before and after the command's name.

@@ -94,7 +94,11 @@ void PrintJson(const Versions& versions) {
 Status RunHistory(const Invocation& invocation) {
   MR_ASSIGN(const Config config, invocation.Load());
   MR_ASSIGN(const std::unique_ptr<Lake> lake, OpenExistingLake(config));
-  MR_ASSIGN(const LoadedTable table, lake->catalog->LoadTable(MakeIdent("silver", SilverName(invocation.table))));
+  const auto loaded = lake->catalog->LoadTable(MakeIdent("silver", SilverName(invocation.table)));
+  if (!loaded.ok() && loaded.error().kind() == ErrorKind::kNotFound) {
+    return Fail(ErrorKind::kNotFound, "there is no table silver.{} (yet); `millrace tables` lists those that there are", SilverName(invocation.table));
+  }
+  MR_ASSIGN(const LoadedTable table, loaded);
   const auto property = table.metadata.properties.find(std::string(silver::kColumnsProperty));
   if (property == table.metadata.properties.end()) {
     return Fail(ErrorKind::kUnsupported, "{} was not made by Millrace: it has no property {}", table.ident.ToString(), silver::kColumnsProperty);
@@ -118,7 +122,13 @@ Status RunHistory(const Invocation& invocation) {
   MR_TRY(engine->Register(pinned));
   const std::string sql = Format("SELECT * FROM {}.{} WHERE {} ORDER BY version", SqlIdentifier(pinned.space), SqlIdentifier(pinned.name),
                                  Join(conditions, " AND "));
-  MR_ASSIGN(const std::shared_ptr<arrow::Table> rows, gold::ReadRows(*engine, sql, {}));
+  const auto found = gold::ReadRows(*engine, sql, {});
+  if (!found.ok()) {
+    if (found.error().kind() != ErrorKind::kInvalidInput) return found.error();
+    return Fail(ErrorKind::kInvalidInput, "{} is no key of {}: {}", Join(shown, ", "), layout.table,
+                found.error().message().substr(0, found.error().message().find('\n')));
+  }
+  const std::shared_ptr<arrow::Table> rows = *found;
   if (rows->num_rows() == 0) {
     return Fail(ErrorKind::kNotFound, "{} never had a row with {}, as far as Silver is", layout.table, Join(shown, ", "));
   }

@@ -23,12 +23,6 @@ Status RunToEnd(Stage& stage, std::stop_token stop) {
   }
 }
 
-Status RunAlone(Stage& stage, Micros interval, bool once, std::stop_token stop) {
-  if (once) return RunToEnd(stage, stop);
-  return RunStageLoop(
-      stage.name(), interval, [&](std::stop_token token) { return RunPass(stage, token); }, stop);
-}
-
 }  // namespace
 
 Status RunCapture(const Invocation& invocation) {
@@ -49,7 +43,8 @@ Status RunSilver(const Invocation& invocation) {
   MR_ASSIGN(const LakeLock lock, LakeLock::Take(config.lake.path, {"silver"}, "silver"));
   MR_ASSIGN(const std::unique_ptr<Runtime> runtime, MakeRuntime(std::move(config)));
   if (!invocation.resume.empty()) MR_TRY(runtime->silver->Resume(invocation.resume));
-  return RunAlone(*runtime->silver, runtime->config.silver.interval, invocation.once, signals.token());
+  if (invocation.once) return RunToEnd(*runtime->silver, signals.token());
+  return RunStageLoop("silver", runtime->config.silver.interval, OnFailure::kStopWhenFinal, PassesOf(*runtime->silver), signals.token());
 }
 
 Status RunGold(const Invocation& invocation) {
@@ -61,7 +56,8 @@ Status RunGold(const Invocation& invocation) {
   }
   MR_ASSIGN(const LakeLock lock, LakeLock::Take(config.lake.path, {"gold"}, "gold"));
   MR_ASSIGN(const std::unique_ptr<Runtime> runtime, MakeRuntime(std::move(config)));
-  return RunAlone(*runtime->gold, runtime->config.gold.interval, invocation.once, signals.token());
+  if (invocation.once) return RunToEnd(*runtime->gold, signals.token());
+  return RunStageLoop("gold", runtime->config.gold.interval, OnFailure::kGoOn, PassesOf(*runtime->gold), signals.token());
 }
 
 }  // namespace millrace::app

@@ -11,6 +11,8 @@
 namespace millrace::app {
 namespace {
 
+constexpr Micros kTellEvery = 30 * kMicrosPerSecond;
+
 Micros MonotonicNow() {
   return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
@@ -30,7 +32,7 @@ bool SleepFor(Micros time, std::stop_token stop) {
   return !stop.stop_requested();
 }
 
-Status RunStageLoop(std::string_view name, Micros interval, const StagePass& pass, std::stop_token stop) {
+Status RunStageLoop(std::string_view name, Micros interval, OnFailure on_failure, const StagePass& pass, std::stop_token stop) {
   int failures = 0;
   while (!stop.stop_requested()) {
     const Micros started = MonotonicNow();
@@ -42,7 +44,7 @@ Status RunStageLoop(std::string_view name, Micros interval, const StagePass& pas
       continue;
     }
     if (stop.stop_requested() || done.error().kind() == ErrorKind::kCancelled) break;
-    if (!PolicyOf(done.error().kind()).retry) return done.error();
+    if (on_failure == OnFailure::kStopWhenFinal && !PolicyOf(done.error().kind()).retry) return done.error();
     const Micros delay = RetryDelay(++failures);
     log::Warn(name, "{}; trying again in {} s", done.error().ToString(), delay / kMicrosPerSecond);
     SleepFor(delay, stop);
@@ -50,10 +52,20 @@ Status RunStageLoop(std::string_view name, Micros interval, const StagePass& pas
   return {};
 }
 
-Result<bool> RunPass(Stage& stage, std::stop_token stop) {
-  MR_ASSIGN(const StageReport report, stage.RunOnce(stop));
-  if (report.did_work) log::Debug(stage.name(), "{}", json::Write(report.details));
-  return report.did_work;
+StagePass PassesOf(Stage& stage) {
+  return [&stage, told_at = std::optional<Micros>()](std::stop_token stop) mutable -> Result<bool> {
+    MR_ASSIGN(const StageReport report, stage.RunOnce(stop));
+    if (!report.did_work) return false;
+    const Micros now = MonotonicNow();
+    const std::string what = json::Write(report.details);
+    if (told_at && now - *told_at < kTellEvery) {
+      log::Debug(stage.name(), "{}", what);
+    } else {
+      log::Info(stage.name(), "{}", what);
+      told_at = now;
+    }
+    return true;
+  };
 }
 
 }  // namespace millrace::app

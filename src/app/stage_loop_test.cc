@@ -22,7 +22,7 @@ TEST(StageLoop, RetryDelayDoublesUpToAMinute) {
 TEST(StageLoop, AFatalErrorEndsItAtOnce) {
   int passes = 0;
   const Status status = RunStageLoop(
-      "test", 0,
+      "test", 0, OnFailure::kStopWhenFinal,
       [&](std::stop_token) -> Result<bool> {
         if (++passes < 3) return true;
         return Fail(ErrorKind::kFenced, "another writer");
@@ -37,9 +37,24 @@ TEST(StageLoop, WhatMaySucceedLaterIsTriedAgain) {
   std::stop_source stop;
   int passes = 0;
   const Status status = RunStageLoop(
-      "test", 0,
+      "test", 0, OnFailure::kStopWhenFinal,
       [&](std::stop_token) -> Result<bool> {
         if (++passes == 1) return Fail(ErrorKind::kUnavailable, "gone for a moment");
+        stop.request_stop();
+        return true;
+      },
+      stop.get_token());
+  EXPECT_TRUE(status.ok());
+  EXPECT_EQ(passes, 2);
+}
+
+TEST(StageLoop, AStageThatGoesOnTriesAgainWhateverHappened) {
+  std::stop_source stop;
+  int passes = 0;
+  const Status status = RunStageLoop(
+      "test", 0, OnFailure::kGoOn,
+      [&](std::stop_token) -> Result<bool> {
+        if (++passes == 1) return Fail(ErrorKind::kInvalidInput, "somebody's SQL");
         stop.request_stop();
         return true;
       },

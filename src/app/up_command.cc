@@ -11,6 +11,7 @@
 #include "app/stop_signals.h"
 #include "base/format.h"
 #include "base/log.h"
+#include "pipeline/gold/gold_sql.h"
 
 namespace millrace::app {
 namespace {
@@ -58,19 +59,22 @@ Status RunUp(const Invocation& invocation) {
   const Config& config = runtime->config;
   log::Info("app", "millrace {}: {} at {}:{} into {}", MILLRACE_VERSION, config.source.database, config.source.host, config.source.port,
             config.lake.path.string());
-  if (!runtime->gold) log::Info("app", "gold.sql is not set: no Gold tables are made");
+  if (runtime->gold) {
+    // A file that cannot be read is told at once; one that breaks later holds back its table only.
+    MR_TRY(gold::ReadGoldDirectory(config.gold.sql.string()));
+  } else {
+    log::Info("app", "gold.sql is not set: no Gold tables are made");
+  }
 
   const SnapshotDisplay display(*runtime->capture);
   Supervisor supervisor(signals);
   supervisor.Start("capture", [&](std::stop_token stop) { return runtime->capture->Run(stop); });
   supervisor.Start("silver", [&](std::stop_token stop) {
-    return RunStageLoop(
-        "silver", config.silver.interval, [&](std::stop_token token) { return RunPass(*runtime->silver, token); }, stop);
+    return RunStageLoop("silver", config.silver.interval, OnFailure::kStopWhenFinal, PassesOf(*runtime->silver), stop);
   });
   if (runtime->gold) {
     supervisor.Start("gold", [&](std::stop_token stop) {
-      return RunStageLoop(
-          "gold", config.gold.interval, [&](std::stop_token token) { return RunPass(*runtime->gold, token); }, stop);
+      return RunStageLoop("gold", config.gold.interval, OnFailure::kGoOn, PassesOf(*runtime->gold), stop);
     });
   }
   const Status status = supervisor.Join();
