@@ -17,6 +17,11 @@ Status RunQuery(const Invocation& invocation) {
     MR_ASSIGN(const EngineTable table, table::Pin(*lake->cache, pinned.table, pinned.snapshot_id));
     MR_TRY(engine->Register(table));
   }
+  // PinNewest has shown the engine only what it needed of it.
+  if (const auto cuts = lake->catalog->LoadTable(MakeIdent("_millrace", "cuts")); cuts.ok()) {
+    MR_ASSIGN(const EngineTable all, table::Pin(*lake->cache, *cuts));
+    MR_TRY(engine->Register(all));
+  }
   ArrowArrayStream rows{};
   MR_TRY(engine->Query(invocation.sql, &rows));
   return PrintRows(&rows, invocation.format);

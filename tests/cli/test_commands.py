@@ -129,7 +129,7 @@ def test_up_runs_everything_and_stops_cleanly(shop):
             assert failed.value.code == 70
         assert shop.status()["silver"]["writer"] == f"`millrace up` (process {up.pid})"
         shop.database.execute("UPDATE orders SET status = 'paid'")
-        wait_until(lambda: "paid | 2" in shop.query("SELECT status, orders FROM gold.by_status").replace("      ", " ").replace("  ", " "), 30,
+        wait_until(lambda: shop.query("SELECT status, orders FROM gold.by_status", "--format", "csv") == "status,orders\npaid,2\n", 30,
                    "Gold did not follow")
         started = time.monotonic()
         assert up.stop() == 0
