@@ -13,6 +13,7 @@
 #include "adapter/object_file/file_error.h"
 #include "base/failpoint.h"
 #include "base/format.h"
+#include "base/log.h"
 #include "base/uuid.h"
 
 namespace millrace {
@@ -203,7 +204,10 @@ class FileStore::Writer final : public ObjectWriter {
 };
 
 FileStore::FileStore(std::string root, FileSystem& files)
-    : root_(std::move(root)), uri_("file://" + root_), files_(&files) {}
+    : root_(std::move(root)),
+      uri_("file://" + root_),
+      temporary_prefix_(Format("{}{:016x}-", kTemporary, RandomBits())),
+      files_(&files) {}
 
 Result<std::unique_ptr<FileStore>> FileStore::Open(const std::string& root, FileSystem& files) {
   if (root.empty()) return Fail(ErrorKind::kInvalidInput, "the store's root folder is empty; name a folder");
@@ -245,6 +249,10 @@ Status FileStore::PrepareFolder(const std::string& path) {
     parent = full;
     if (slash == std::string::npos) break;
   }
+  // Leftovers take room and nothing else: that they cannot be removed is no reason not to write.
+  if (const auto swept = RemoveLeftovers(folder, false, kMicrosPerDay); swept.ok() && *swept > 0) {
+    log::Info("object_file", "removed {} unfinished files of killed processes from '{}'", *swept, Full(folder));
+  }
   std::lock_guard lock(mutex_);
   if (durable_folders_.size() > 10'000) durable_folders_.clear();
   durable_folders_.insert(folder);
@@ -255,7 +263,7 @@ Result<std::unique_ptr<FileStore::Writer>> FileStore::Begin(const std::string& p
   MR_TRY(CheckPath(path));
   const std::string folder = FolderOf(path);
   const std::string temporary =
-      (folder.empty() ? root_ : Full(folder)) + "/" + std::string(kTemporary) + Format("{:016x}", RandomBits());
+      (folder.empty() ? root_ : Full(folder)) + "/" + temporary_prefix_ + Format("{:016x}", RandomBits());
   MR_TRY(PrepareFolder(path));
   int fd = files_->CreateFile(temporary);
   if (fd == -ENOENT) {  // somebody removed the folder since
@@ -346,19 +354,22 @@ Status FileStore::Delete(const std::string& path) {
   return {};
 }
 
-Result<int64_t> FileStore::RemoveLeftovers(Micros grace) {
+Result<int64_t> FileStore::RemoveLeftovers(Micros grace) { return RemoveLeftovers("", true, grace); }
+
+Result<int64_t> FileStore::RemoveLeftovers(const std::string& folder, bool recursive, Micros grace) {
   int64_t removed = 0;
   const Micros now = WallClockNow();
   const auto visit = [&](const std::string& path, int folder_fd, const char* name) -> Status {
     struct stat info;
-    if (!std::string_view(name).starts_with(kTemporary)) return {};
+    const std::string_view text = name;
+    if (!text.starts_with(kTemporary) || text.starts_with(temporary_prefix_)) return {};
     if (::fstatat(folder_fd, name, &info, AT_SYMLINK_NOFOLLOW) != 0 || now - ModifiedAt(info) <= grace) return {};
     const int code = files_->Unlink(Full(path));
     if (code < 0 && code != -ENOENT) return FileError(code, "delete", Full(path));
     if (code == 0) ++removed;
     return {};
   };
-  MR_TRY(Walk(root_, "", [](const std::string&) { return true; }, visit));
+  MR_TRY(Walk(root_, folder, [&](const std::string&) { return recursive; }, visit));
   return removed;
 }
 

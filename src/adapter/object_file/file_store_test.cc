@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -157,18 +158,46 @@ TEST(FileStore, MakesItsRootAndRefusesAFileInItsPlace) {
   EXPECT_EQ(FileStore::Open(folder / "file").error().kind(), ErrorKind::kInvalidInput);
 }
 
+void MakeOld(const std::string& path, int64_t seconds) {
+  const timespec times[2] = {{::time(nullptr) - seconds, 0}, {::time(nullptr) - seconds, 0}};
+  ASSERT_EQ(::utimensat(AT_FDCWD, path.c_str(), times, 0), 0);
+}
+
+std::vector<std::string> NamesIn(const std::string& folder) {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) names.push_back(entry.path().filename());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 TEST(FileStore, RemovesOldLeftoversOnly) {
   const TemporaryFolder folder;
   auto store = FileStore::Open(folder.path());
   ASSERT_TRUE((*store)->Put("x/object", "1").ok());
+  auto ours = (*store)->OpenWriter("x/later");
+  ASSERT_TRUE(ours.ok());
+  const std::string own = NamesIn(folder / "x").front();
   std::ofstream(folder / "x/.tmp-old") << "1";
   std::ofstream(folder / "x/.tmp-new") << "1";
-  const timespec hour_ago[2] = {{::time(nullptr) - 3600, 0}, {::time(nullptr) - 3600, 0}};
-  ASSERT_EQ(::utimensat(AT_FDCWD, (folder / "x/.tmp-old").c_str(), hour_ago, 0), 0);
-  ASSERT_EQ(::utimensat(AT_FDCWD, (folder / "x/object").c_str(), hour_ago, 0), 0);
+  for (const std::string& name : {std::string("x/.tmp-old"), std::string("x/object"), "x/" + own}) MakeOld(folder / name, 3600);
   EXPECT_EQ(*(*store)->RemoveLeftovers(60 * kMicrosPerSecond), 1);
   EXPECT_TRUE(std::filesystem::exists(folder / "x/.tmp-new"));
   EXPECT_EQ(Text(**store, "x/object"), "1");
+  ASSERT_TRUE((*ours)->Append("2").ok());
+  ASSERT_TRUE((*ours)->Finish().ok());
+  EXPECT_EQ(Text(**store, "x/later"), "2");
+}
+
+TEST(FileStore, SweepsAFolderWhenItFirstWritesThere) {
+  const TemporaryFolder folder;
+  std::filesystem::create_directories(folder / "x/y");
+  for (const char* name : {"x/.tmp-old", "x/.tmp-new", "x/y/.tmp-old"}) std::ofstream(folder / name) << "1";
+  MakeOld(folder / "x/.tmp-old", 90'000);
+  MakeOld(folder / "x/y/.tmp-old", 90'000);
+  auto store = FileStore::Open(folder.path());
+  ASSERT_TRUE((*store)->Put("x/object", "1").ok());
+  EXPECT_EQ(NamesIn(folder / "x"), (std::vector<std::string>{".tmp-new", "object", "y"}));
+  EXPECT_EQ(NamesIn(folder / "x/y"), (std::vector<std::string>{".tmp-old"}));
 }
 
 TEST(FileStore, GoesOnWhenItsFolderWasRemoved) {

@@ -30,8 +30,8 @@ struct Options {
   int max_streamed_files = 24;                // files that hold a compressor at a time
 
   int64_t roll_up_every = 1000;  // commits
-  // Leftovers of killed writers older than this are removed at open.
-  Micros orphan_grace = 3600 * kMicrosPerSecond;
+  // Leftovers of older writers are removed at open when they are older than this. 0 is safe: the claim has fenced whoever wrote them.
+  Micros orphan_grace = 0;
 };
 
 }  // namespace millrace::bronze
