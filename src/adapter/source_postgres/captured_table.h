@@ -25,6 +25,9 @@ struct CapturedTable {
   std::vector<uint16_t> key;        // indexes into columns, in key order
   std::string source_names;         // `,"schema":"public","table":"orders","txId":`
 
+  // Its rows that were there before it was captured still have to be read: table_watcher.h.
+  bool pending = false;
+
   // Which slot of the batch's streams is ours: valid while batch_serial is the batch's.
   uint64_t batch_serial = 0;
   uint32_t stream_index = 0;

@@ -98,6 +98,10 @@ Status ChangeDecoder::HandleRow(Lsn lsn, std::string_view message) {
   }
   Entry& entry = *last_entry_;
   if (skipping_ || entry.table == nullptr) return {};
+  if (entry.table->pending) {
+    MR_ASSIGN(const bool left_out, LeftOut(*entry.table));
+    if (left_out) return {};
+  }
   MR_ASSIGN(const OldTuple old, ParseTuples(row, entry.old_row, entry.new_row));
   switch (row.type) {
     case 'I': return Put(*entry.table, {.op = 'c', .key = &entry.new_row, .after = &entry.new_row, .lsn = lsn});
@@ -148,9 +152,25 @@ Status ChangeDecoder::HandleTruncate(Lsn lsn, std::string_view message) {
   for (const uint32_t oid : truncate.relations) {
     const auto found = relations_.find(oid);
     if (found == relations_.end()) return OutOfOrder(Format("TRUNCATE of relation {} before its RELATION", oid));
-    if (found->second.table != nullptr) MR_TRY(Put(*found->second.table, {.op = 't', .lsn = lsn}));
+    if (found->second.table == nullptr) continue;
+    if (found->second.table->pending) {
+      MR_ASSIGN(const bool left_out, LeftOut(*found->second.table));
+      if (left_out) continue;
+    }
+    MR_TRY(Put(*found->second.table, {.op = 't', .lsn = lsn}));
   }
   return {};
+}
+
+Result<bool> ChangeDecoder::LeftOut(CapturedTable& table) {
+  if (!pending_gate_) return false;
+  return pending_gate_(table);
+}
+
+void ChangeDecoder::SnapshotPut(const EventPosition& last) {
+  if (mid_transaction()) return;
+  position_.last = last;
+  position_.resume_lsn = std::max(position_.resume_lsn, last.commit_lsn + 1);
 }
 
 Status ChangeDecoder::Put(CapturedTable& table, Event event) {

@@ -20,6 +20,11 @@ class ChangeDecoder {
   // Makes the captured version of a relation that the stream just described; nullptr when the table is not ours to capture.
   using Resolver = std::function<Result<std::unique_ptr<CapturedTable>>(const RelationMessage&)>;
 
+  // Asked before each row of a table that is pending: true when the row is covered by a snapshot that comes later in the stream and has to
+  // be left out. May put that snapshot here first, and takes the table's mark away when it did.
+  using PendingGate = std::function<Result<bool>(CapturedTable&)>;
+  void set_pending_gate(PendingGate gate) { pending_gate_ = std::move(gate); }
+
   // `start`: what is covered already; transactions up to start.last.commit_lsn are skipped.
   ChangeDecoder(EventEncoder encoder, Resolver resolver, BatchWriter& writer, const SourcePosition& start)
       : encoder_(std::move(encoder)), resolver_(std::move(resolver)), writer_(&writer), position_(start) {}
@@ -28,12 +33,22 @@ class ChangeDecoder {
   Status Handle(Lsn lsn, std::string_view message);
 
   bool in_transaction() const { return in_transaction_; }
+  // Whether events of the open transaction were made already.
+  bool mid_transaction() const { return in_transaction_ && ordinal_ > 0; }
+  // Whether everything before `point`, and nothing from it on, has been seen.
+  bool StandsAt(Lsn point) const {
+    return in_transaction_ ? !mid_transaction() && commit_lsn_ >= point : position_.resume_lsn >= point;
+  }
   // REQUIRES: in_transaction().
   Lsn transaction_lsn() const { return commit_lsn_; }
   // The end of the last transaction seen.
   const SourcePosition& position() const { return position_; }
   // A keepalive said that all before `lsn` was sent. REQUIRES: !in_transaction().
   void Advance(Lsn lsn) { position_.resume_lsn = std::max(position_.resume_lsn, lsn); }
+  // The commit_lsn under which the rows of a snapshot as of `point` go here: above the transactions before, below all that come.
+  Lsn SnapshotLsn(Lsn point) const { return std::max(point, position_.resume_lsn) - 1; }
+  // A snapshot was put here; `last` is its last event. In the middle of a transaction the position stays that of the one before.
+  void SnapshotPut(const EventPosition& last);
 
  private:
   struct Entry {
@@ -48,9 +63,11 @@ class ChangeDecoder {
   Status HandleTruncate(Lsn lsn, std::string_view message);
   Status Update(Entry& entry, OldTuple old, Lsn lsn);
   Status Put(CapturedTable& table, Event event);
+  Result<bool> LeftOut(CapturedTable& table);
 
   EventEncoder encoder_;
   Resolver resolver_;
+  PendingGate pending_gate_;
   BatchWriter* writer_;
   SourcePosition position_;
   std::unordered_map<uint32_t, Entry> relations_;

@@ -145,7 +145,16 @@ Status Connection::CopyOut(const std::string& sql, const std::function<Status(ch
   }
 }
 
+void Connection::Cancel() {
+  PGcancel* cancel = PQgetCancel(connection_);
+  if (cancel == nullptr) return;
+  char message[256];
+  (void)PQcancel(cancel, message, sizeof message);
+  PQfreeCancel(cancel);
+}
+
 int Connection::server_version() const { return PQserverVersion(connection_); }
+int Connection::server_pid() const { return PQbackendPID(connection_); }
 std::string Connection::database() const { return PQdb(connection_); }
 std::string Connection::user() const { return PQuser(connection_) != nullptr ? PQuser(connection_) : ""; }
 

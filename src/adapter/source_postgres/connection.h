@@ -54,7 +54,11 @@ class Connection {
   // Runs a COPY ... TO STDOUT; `row` gets each data row, without its line feed, in a buffer that it may change. Stops at its first error.
   Status CopyOut(const std::string& sql, const std::function<Status(char* data, size_t size)>& row);
 
+  // Asks the server to give up what it is doing for this connection. From any thread, while another waits for a query's end.
+  void Cancel();
+
   int server_version() const;  // 150018
+  int server_pid() const;      // of the process that serves this connection
   std::string database() const;
   std::string user() const;
   pg_conn* raw() { return connection_; }

@@ -32,6 +32,7 @@ struct PostgresSourceOptions {
   int64_t snapshot_chunk_bytes = 32 << 20;  // of heap, a COPY each
   size_t batch_bytes = 1 << 20;             // a batch is handed over when it has grown to this
   std::chrono::milliseconds status_interval{10'000};
+  std::chrono::milliseconds table_check_interval{10'000};  // between two looks for new tables
 
   // The last table versions that Bronze knows (its _schemas), so that columns keep their identity over a restart.
   std::vector<TableSchema> known_schemas;

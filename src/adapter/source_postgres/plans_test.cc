@@ -7,7 +7,7 @@
 #include "adapter/source_postgres/publication.h"
 #include "adapter/source_postgres/server_error.h"
 #include "adapter/source_postgres/slot.h"
-#include "adapter/source_postgres/snapshot.h"
+#include "adapter/source_postgres/snapshot_session.h"
 
 namespace millrace::postgres {
 namespace {

@@ -80,14 +80,24 @@ Status PostgresSource::Prepare(const ResumePoint& resume, const std::function<St
   return CreateOwnSlot(before_create);
 }
 
-Status PostgresSource::PreparePublications() {
+Status PostgresSource::CreatePublications() {
   MR_ASSIGN(const PublicationState main, ReadPublication(*catalog_, options_.publication));
   MR_ASSIGN(const PublicationState insert_only, ReadPublication(*catalog_, InsertPublication(options_.publication)));
   const PublicationPlan plan = PlanPublications(options_.publication, tables_, main, insert_only);
   for (const std::string& warning : plan.warnings) log::Warn("capture", "{}", warning);
   for (const std::string& statement : plan.statements) log::Info("capture", "{}", statement);
-  MR_TRY(ApplyPublications(*catalog_, plan));
-  return {};
+  return ApplyPublications(*catalog_, plan);
+}
+
+// When streaming goes on. Publications that we made are TableWatcher's to change; to others tables are added here, and what these hold
+// already is not carried.
+Status PostgresSource::KeepPublications() {
+  MR_ASSIGN(const PublicationState main, ReadPublication(*catalog_, options_.publication));
+  if (!main.exists) {
+    return Fail(ErrorKind::kFenced, "publication {} does not exist any more, and changes since cannot be decoded without it: start again with "
+                "an empty Bronze folder and a new slot", options_.publication);
+  }
+  return main.managed ? Status() : CreatePublications();
 }
 
 // Silver finds rows by their key, so a key that it cannot compare is refused before anything is captured.
@@ -108,7 +118,7 @@ Status PostgresSource::CreateOwnSlot(const std::function<Status()>& before_creat
   MR_TRY(CheckKeys());
   if (before_create) MR_TRY(before_create());
   // Publications first: pgoutput looks them up as they were at each change.
-  MR_TRY(PreparePublications());
+  MR_TRY(CreatePublications());
   MR_FAILPOINT("capture.publications_ready");
   MR_ASSIGN(created_slot_, CreateSlot(*replication_, options_.slot));
   MR_FAILPOINT("capture.slot_created");
@@ -123,7 +133,7 @@ Status PostgresSource::Resume(const SourcePosition& position, const std::optiona
     if (answer.ok()) history = answer->String(0, 1);
   }
   MR_TRY(CheckResume(position, system_, history, options_.slot, slot, catalog_->database()));
-  MR_TRY(PreparePublications());
+  MR_TRY(KeepPublications());
   start_ = position;
   start_->timeline = system_.timeline;
   return {};
@@ -134,7 +144,7 @@ Status PostgresSource::AdoptSlot(const SlotState& slot) {
                           .resume_lsn = slot.confirmed_flush.value_or(0), .commit_time = 0};
   if (position.resume_lsn > 0) position.last.commit_lsn = position.resume_lsn - 1;
   MR_TRY(CheckResume(position, system_, "", options_.slot, slot, catalog_->database()));
-  MR_TRY(PreparePublications());
+  MR_TRY(KeepPublications());
   start_ = position;
   log::Warn("capture", "slot {} adopted at {}: rows that the tables have already are not carried", options_.slot,
             FormatLsn(position.resume_lsn));
@@ -166,6 +176,7 @@ void PostgresSource::Confirm(const SourcePosition& position) {
   const std::lock_guard lock(stream_mutex_);
   confirmed_ = std::max(confirmed_, position.resume_lsn);
   if (stream_) stream_->Confirm(confirmed_);
+  if (watcher_) watcher_->Confirmed(position);
 }
 
 Result<Lsn> PostgresSource::CurrentLsn() {
@@ -199,7 +210,10 @@ Result<std::unique_ptr<CapturedTable>> PostgresSource::ResolveOnce(const Relatio
     log::Info("capture", "table {}: {} columns, schema {}", name, described.schema.columns.size(), Fingerprint(described.schema));
   }
   known_[relation.oid] = described.schema;
-  return std::make_unique<CapturedTable>(Capture(options_.name, std::move(described.schema), described.delimiters, described.identity));
+  auto table = std::make_unique<CapturedTable>(
+      Capture(options_.name, std::move(described.schema), described.delimiters, described.identity));
+  table->pending = watcher_->IsPending(relation.oid);
+  return table;
 }
 
 }  // namespace millrace::postgres

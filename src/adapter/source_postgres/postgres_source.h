@@ -13,6 +13,7 @@
 #include "adapter/source_postgres/options.h"
 #include "adapter/source_postgres/replication_stream.h"
 #include "adapter/source_postgres/slot.h"
+#include "adapter/source_postgres/table_watcher.h"
 #include "port/source.h"
 
 namespace millrace::postgres {
@@ -36,10 +37,12 @@ class PostgresSource final : public Source {
 
   void CloseStream();
   Status CheckKeys();
-  Status PreparePublications();
+  Status CreatePublications();
+  Status KeepPublications();
   Status CreateOwnSlot(const std::function<Status()>& before_create);
   Status Resume(const SourcePosition& position, const std::optional<SlotState>& slot);
   Status AdoptSlot(const SlotState& slot);
+  Status ReadArrival(TableWatcher& watcher, ChangeDecoder& decoder, BatchWriter& writer, std::stop_token stop);
   Result<std::unique_ptr<CapturedTable>> Resolve(const RelationMessage& relation);
   Result<std::unique_ptr<CapturedTable>> ResolveOnce(const RelationMessage& relation);
   bool Captures(const std::string& qualified_name) const;
@@ -57,7 +60,8 @@ class PostgresSource final : public Source {
   // Stays open after Stream returned, so that what is confirmed then still reaches the slot; until Prepare or the end of this object.
   std::unique_ptr<ReplicationStream> stream_;
   Lsn confirmed_ = 0;
-  std::mutex stream_mutex_;                  // guards both
+  std::unique_ptr<TableWatcher> watcher_;
+  std::mutex stream_mutex_;                  // guards the three
 };
 
 }  // namespace millrace::postgres

@@ -9,7 +9,9 @@
 namespace millrace::postgres {
 namespace {
 
+// Says that a publication is ours; followed by kPending and oids while rows of new tables still have to be read.
 constexpr std::string_view kComment = "managed by millrace";
+constexpr std::string_view kPending = ", rows pending of";
 
 std::string Only(const std::vector<std::string>& tables) {
   std::vector<std::string> parts;
@@ -66,8 +68,8 @@ std::string InsertPublication(const std::string& name) { return name + "_insert"
 Result<PublicationState> ReadPublication(Connection& connection, const std::string& name) {
   PublicationState state;
   MR_ASSIGN(const Rows row, connection.Query(
-      "SELECT puballtables, pubinsert, pubupdate, pubdelete, pubtruncate, pubviaroot, obj_description(oid, 'pg_publication') = $2 "
-      "FROM pg_publication WHERE pubname = $1", {name, std::string(kComment)}));
+      "SELECT puballtables, pubinsert, pubupdate, pubdelete, pubtruncate, pubviaroot, obj_description(oid, 'pg_publication') "
+      "FROM pg_publication WHERE pubname = $1", {name}));
   if (row.empty()) return state;
   state.exists = true;
   state.all_tables = row.Bool(0, 0);
@@ -76,7 +78,16 @@ Result<PublicationState> ReadPublication(Connection& connection, const std::stri
   state.remove = row.Bool(0, 3);
   state.truncate = row.Bool(0, 4);
   state.via_root = row.Bool(0, 5);
-  state.managed = row.Bool(0, 6);
+  std::string_view comment = row.Text(0, 6);
+  if (comment.substr(0, kComment.size()) == kComment) {
+    state.managed = true;
+    comment.remove_prefix(kComment.size());
+    if (comment.substr(0, kPending.size()) == kPending) {
+      for (const std::string_view oid : Split(comment.substr(kPending.size()), ' ')) {
+        if (const auto number = ParseInt<uint32_t>(oid)) state.pending.push_back(*number);
+      }
+    }
+  }
   MR_ASSIGN(const Rows tables, connection.Query(
       "SELECT n.nspname, c.relname FROM pg_publication p JOIN pg_publication_rel r ON r.prpubid = p.oid "
       "JOIN pg_class c ON c.oid = r.prrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE p.pubname = $1", {name}));
@@ -95,6 +106,13 @@ PublicationPlan PlanPublications(const std::string& name, const std::vector<Tabl
   PlanOne(name, false, std::move(identified), main, plan);
   PlanOne(InsertPublication(name), true, main.all_tables ? std::vector<std::string>() : std::move(others), insert_only, plan);
   return plan;
+}
+
+std::string MarkPending(const std::string& name, const std::set<uint32_t>& relation_oids) {
+  std::string comment(kComment);
+  if (!relation_oids.empty()) comment += kPending;
+  for (const uint32_t oid : relation_oids) comment += Format(" {}", oid);
+  return Format("COMMENT ON PUBLICATION {} IS {}", QuoteIdentifier(name), QuoteLiteral(comment));
 }
 
 Status ApplyPublications(Connection& connection, const PublicationPlan& plan) {

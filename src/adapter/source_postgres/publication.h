@@ -1,6 +1,7 @@
 #pragma once
 
-#include <optional>
+#include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@ struct PublicationState {
   bool via_root = false;
   bool managed = false;             // made by us: carries our comment
   std::vector<std::string> tables;  // qualified and quoted, sorted
+  std::vector<uint32_t> pending = {};  // tables (oids) whose rows still have to be read: see table_watcher.h
 };
 Result<PublicationState> ReadPublication(Connection& connection, const std::string& name);
 
@@ -30,6 +32,9 @@ struct PublicationPlan {
 // dropped only from one that we made. Pure.
 PublicationPlan PlanPublications(const std::string& name, const std::vector<TableEntry>& tables, const PublicationState& main,
                                  const PublicationState& insert_only);
+
+// The statement that writes down in the publication's comment which tables are pending.
+std::string MarkPending(const std::string& name, const std::set<uint32_t>& relation_oids);
 
 std::string InsertPublication(const std::string& name);
 

@@ -25,6 +25,22 @@ std::optional<Lsn> SwitchPoint(std::string_view history, uint32_t timeline) {
   return std::nullopt;
 }
 
+Result<CreatedSlot> Create(Connection& replication, const std::string& name, std::string_view temporary) {
+  auto result = replication.Query(Format("CREATE_REPLICATION_SLOT {}{} LOGICAL pgoutput EXPORT_SNAPSHOT", QuoteIdentifier(name), temporary));
+  if (!result.ok()) {
+    const Error& error = result.error();
+    if (error.message().find("all replication slots are in use") != std::string::npos) {
+      return Fail(ErrorKind::kUnavailable, "{}; drop a slot that nobody reads or raise max_replication_slots", error.message());
+    }
+    if (error.kind() == ErrorKind::kAlreadyExists) return Fail(ErrorKind::kConflict, "slot {} was just created by another process", name);
+    return error.Wrap("slot " + name);
+  }
+  CreatedSlot slot;
+  MR_ASSIGN(slot.consistent_point, ParseLsn(result->Text(0, 1)));
+  slot.snapshot = result->String(0, 2);
+  return slot;
+}
+
 }  // namespace
 
 Result<SystemIdentity> IdentifySystem(Connection& replication) {
@@ -53,20 +69,10 @@ Result<std::optional<SlotState>> ReadSlot(Connection& connection, const std::str
                                             .confirmed_flush = OptionalLsn(row, 7)});
 }
 
-Result<CreatedSlot> CreateSlot(Connection& replication, const std::string& name) {
-  auto result = replication.Query(Format("CREATE_REPLICATION_SLOT {} LOGICAL pgoutput EXPORT_SNAPSHOT", QuoteIdentifier(name)));
-  if (!result.ok()) {
-    const Error& error = result.error();
-    if (error.message().find("all replication slots are in use") != std::string::npos) {
-      return Fail(ErrorKind::kUnavailable, "{}; drop a slot that nobody reads or raise max_replication_slots", error.message());
-    }
-    if (error.kind() == ErrorKind::kAlreadyExists) return Fail(ErrorKind::kConflict, "slot {} was just created by another process", name);
-    return error.Wrap("slot " + name);
-  }
-  CreatedSlot slot;
-  MR_ASSIGN(slot.consistent_point, ParseLsn(result->Text(0, 1)));
-  slot.snapshot = result->String(0, 2);
-  return slot;
+Result<CreatedSlot> CreateSlot(Connection& replication, const std::string& name) { return Create(replication, name, ""); }
+
+Result<CreatedSlot> CreateTemporarySlot(Connection& replication, const std::string& name) {
+  return Create(replication, Format("{}_{}", name.substr(0, 50), replication.server_pid()), " TEMPORARY");
 }
 
 Status DropSlot(Connection& replication, const std::string& name) {

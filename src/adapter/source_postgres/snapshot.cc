@@ -8,80 +8,13 @@
 #include "adapter/source_postgres/batch_writer.h"
 #include "adapter/source_postgres/copy_text.h"
 #include "adapter/source_postgres/event_encoder.h"
+#include "adapter/source_postgres/snapshot_session.h"
 #include "base/failpoint.h"
-#include "base/format.h"
-#include "base/log.h"
-#include "base/text.h"
 
 namespace millrace::postgres {
 namespace {
 
 constexpr int64_t kOrdinalBlock = 1 << 16;  // how many ordinals a worker takes at a time
-
-Result<std::unique_ptr<Connection>> OpenInSnapshot(const PostgresSourceOptions& options, const std::string& snapshot) {
-  MR_ASSIGN(auto connection, Connection::Open(options, Connection::Mode::kSql));
-  MR_TRY(connection->Execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
-  MR_TRY(connection->Execute("SET TRANSACTION SNAPSHOT " + QuoteLiteral(snapshot)));
-  return connection;
-}
-
-// Keeps the tables as they are while they are read.
-Status Lock(Connection& connection, const std::vector<TableEntry>& tables) {
-  MR_TRY(connection.Execute("SET LOCAL lock_timeout = '60s'"));
-  for (const TableEntry& table : tables) {
-    const std::string name = QualifiedIdentifier(table.schema, table.table);
-    const Status status = connection.Execute("LOCK TABLE " + name + " IN ACCESS SHARE MODE");
-    if (status.ok()) continue;
-    if (status.error().kind() != ErrorKind::kPermission) return status.error().Wrap("snapshot of " + table.QualifiedName());
-    return Fail(ErrorKind::kPermission, "snapshot of {}: {}; run as its owner: GRANT USAGE ON SCHEMA {} TO {}; GRANT SELECT ON {} TO {}",
-                table.QualifiedName(), status.error().message(), QuoteIdentifier(table.schema), QuoteIdentifier(connection.user()), name,
-                QuoteIdentifier(connection.user()));
-  }
-  return {};
-}
-
-Result<CapturedTable> DescribeNow(Connection& connection, const PostgresSourceOptions& options, const TableEntry& table,
-                                  TypeCatalog& types) {
-  MR_ASSIGN(const LiveTable live, ReadLiveTable(connection, table.oid));
-  if (live.columns.empty()) {
-    return Fail(ErrorKind::kUnavailable, "snapshot of {}: the table was dropped meanwhile", table.QualifiedName());
-  }
-  const RelationMessage relation = AsRelation(table, live);
-  std::vector<uint32_t> oids;
-  std::vector<int16_t> attnums;
-  for (const RelationColumn& column : relation.columns) oids.push_back(column.type_oid);
-  for (const LiveColumn& column : live.columns) {
-    if (column.generated) {
-      log::Warn("capture", "table {}: generated column '{}' is left out, because PostgreSQL does not stream it", table.QualifiedName(),
-                column.name);
-    }
-    if (!column.dropped && !column.generated) attnums.push_back(column.attnum);
-  }
-  MR_TRY(types.Load(connection, oids));
-  MR_ASSIGN(const auto names, TypeCatalog::FormatTypes(connection, relation.columns));
-  DescribedTable described = Describe(relation, attnums, live, names, types);
-  return Capture(options.name, std::move(described.schema), described.delimiters, described.identity);
-}
-
-Result<std::vector<SnapshotRelation>> ReadRelations(Connection& connection, const std::vector<TableEntry>& tables) {
-  std::vector<SnapshotRelation> relations;
-  for (size_t i = 0; i < tables.size(); ++i) {
-    const std::string oid = std::to_string(tables[i].oid);
-    if (!tables[i].partitioned) {
-      MR_ASSIGN(const Rows size, connection.Query("SELECT pg_relation_size($1::oid)", {oid}));
-      relations.push_back({.table = i, .relation = QualifiedIdentifier(tables[i].schema, tables[i].table), .bytes = size.Int(0, 0)});
-      continue;
-    }
-    // Foreign partitions are not replicated either.
-    MR_ASSIGN(const Rows leaves, connection.Query(
-        "SELECT n.nspname, c.relname, pg_relation_size(c.oid) FROM pg_partition_tree($1::oid) p JOIN pg_class c ON c.oid = p.relid "
-        "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE p.isleaf AND c.relkind = 'r' ORDER BY 1, 2", {oid}));
-    for (int k = 0; k < leaves.size(); ++k) {
-      relations.push_back({.table = i, .relation = QualifiedIdentifier(leaves.Text(k, 0), leaves.Text(k, 1)), .bytes = leaves.Int(k, 2)});
-    }
-  }
-  return relations;
-}
 
 // What the workers share.
 class SharedWork {
@@ -159,49 +92,15 @@ Status RunWorker(const PostgresSourceOptions& options, const CreatedSlot& slot, 
 
 }  // namespace
 
-std::vector<SnapshotChunk> PlanChunks(const std::vector<SnapshotRelation>& relations, int64_t chunk_bytes, int64_t block_size) {
-  const int64_t step = std::max<int64_t>(1, chunk_bytes / block_size);
-  std::vector<SnapshotChunk> chunks;
-  for (const SnapshotRelation& relation : relations) {
-    const int64_t blocks = (relation.bytes + block_size - 1) / block_size;
-    int64_t first = 0;
-    for (; blocks - first > step + step / 2; first += step) {  // a rest of less than half a chunk goes with the one before
-      chunks.push_back({.table = relation.table, .relation = relation.relation, .first_block = first, .end_block = first + step});
-    }
-    chunks.push_back({.table = relation.table, .relation = relation.relation, .first_block = first, .end_block = -1});
-  }
-  return chunks;
-}
-
-std::string ChunkSql(const SnapshotChunk& chunk, const TableSchema& schema) {
-  std::vector<std::string> columns;
-  for (const SourceColumn& column : schema.columns) columns.push_back(QuoteIdentifier(column.name));
-  std::string where;
-  if (chunk.first_block > 0) where = Format(" WHERE ctid >= '({},0)'::tid", chunk.first_block);
-  if (chunk.end_block >= 0) where += Format("{} ctid < '({},0)'::tid", where.empty() ? " WHERE" : " AND", chunk.end_block);
-  return Format("COPY (SELECT {} FROM ONLY {}{}) TO STDOUT", Join(columns, ","), chunk.relation, where);
-}
-
 Result<SnapshotResult> ReadSnapshot(const PostgresSourceOptions& options, const std::vector<TableEntry>& tables, const CreatedSlot& slot,
                                     RecordSink& sink, const std::function<void(const SnapshotProgress&)>& progress, std::stop_token stop) {
-  MR_ASSIGN(auto connection, OpenInSnapshot(options, slot.snapshot));
-  MR_TRY(Lock(*connection, tables));
+  MR_ASSIGN(const SnapshotSession session, OpenSnapshotSession(options, tables, slot.snapshot));
   SnapshotResult result;
-  MR_ASSIGN(const Rows now, connection->Query(
-      "SELECT (extract(epoch FROM transaction_timestamp()) * 1000000)::bigint, current_setting('block_size')::bigint"));
-  result.time = now.Int(0, 0);
+  result.time = session.time;
+  for (const CapturedTable& table : session.tables) result.schemas.push_back(table.stream->schema);
+  SharedWork work(session.chunks, tables, progress);
 
-  std::vector<CapturedTable> captured;
-  TypeCatalog types;
-  for (const TableEntry& table : tables) {
-    MR_ASSIGN(CapturedTable described, DescribeNow(*connection, options, table, types));
-    result.schemas.push_back(described.stream->schema);
-    captured.push_back(std::move(described));
-  }
-  MR_ASSIGN(const auto relations, ReadRelations(*connection, tables));
-  SharedWork work(PlanChunks(relations, options.snapshot_chunk_bytes, now.Int(0, 1)), tables, progress);
-
-  EventEncoder encoder(options.name, connection->database());
+  EventEncoder encoder(options.name, session.connection->database());
   EventContext context;
   context.commit_lsn = slot.consistent_point - 1;  // below every transaction that is streamed from there
   context.commit_time = result.time;
@@ -217,7 +116,7 @@ Result<SnapshotResult> ReadSnapshot(const PostgresSourceOptions& options, const 
     std::vector<std::jthread> threads;
     for (size_t i = 0; i < workers; ++i) {
       threads.emplace_back([&, i] {
-        outcomes[i] = RunWorker(options, slot, captured, encoder, work, sink, failed.get_token());
+        outcomes[i] = RunWorker(options, slot, session.tables, encoder, work, sink, failed.get_token());
         if (!outcomes[i].ok()) failed.request_stop();
       });
     }

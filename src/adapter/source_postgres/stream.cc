@@ -1,9 +1,12 @@
 // PostgresSource::Stream: from the replication stream to the sink.
 #include <algorithm>
 #include <chrono>
+#include <functional>
 
 #include "adapter/source_postgres/postgres_source.h"
+#include "adapter/source_postgres/copy_text.h"
 #include "adapter/source_postgres/publication.h"
+#include "adapter/source_postgres/snapshot_session.h"
 #include "base/failpoint.h"
 #include "base/format.h"
 #include "base/log.h"
@@ -22,8 +25,12 @@ constexpr auto kUntilPace = 200ms;   // between two questions to the server how 
 // Decides when what was read goes to the sink, and when a run up to an LSN is done.
 class Reader {
  public:
-  Reader(ReplicationStream& stream, ChangeDecoder& decoder, BatchWriter& writer, std::optional<Lsn> until)
-      : stream_(stream), decoder_(decoder), writer_(writer), until_(until), emitted_(decoder.position().resume_lsn) {}
+  using ReadArrival = std::function<Status()>;
+
+  Reader(ReplicationStream& stream, ChangeDecoder& decoder, BatchWriter& writer, TableWatcher& watcher, ReadArrival read_arrival,
+         std::optional<Lsn> until)
+      : stream_(stream), decoder_(decoder), writer_(writer), watcher_(watcher), read_arrival_(std::move(read_arrival)), until_(until),
+        emitted_(decoder.position().resume_lsn) {}
 
   Status Run(std::stop_token stop) {
     while (!stop.stop_requested()) {
@@ -33,7 +40,11 @@ class Reader {
       } else {
         MR_TRY(NothingArrived());
       }
-      if (Reached()) return Finish();
+      if (const auto* arrival = watcher_.ready(); arrival != nullptr && decoder_.StandsAt(arrival->slot.consistent_point)) {
+        MR_TRY(read_arrival_());
+      }
+      // What is in hand ends at a commit, or (within a transaction beyond the goal) is nothing of that transaction yet.
+      if (Reached()) return HandOver();
     }
     return {};
   }
@@ -61,7 +72,7 @@ class Reader {
         wait = 1ms;
       }
     }
-    if (until_ && now - last_asked_ >= kUntilPace) {
+    if ((until_ || watcher_.ready() != nullptr) && now - last_asked_ >= kUntilPace) {
       stream_.AskForKeepalive();
       last_asked_ = now;
     }
@@ -89,12 +100,11 @@ class Reader {
     return decoder_.position().resume_lsn >= *until_;
   }
 
-  // What is in hand ends at a commit, or (within a transaction beyond the goal) is nothing of that transaction yet.
-  Status Finish() { return HandOver(); }
-
   ReplicationStream& stream_;
   ChangeDecoder& decoder_;
   BatchWriter& writer_;
+  TableWatcher& watcher_;
+  const ReadArrival read_arrival_;
   const std::optional<Lsn> until_;
   Lsn emitted_;  // the resume position of the last batch that ended at one
   steady_clock::time_point last_handed_ = steady_clock::now() - kIdlePace;
@@ -116,23 +126,96 @@ Status PostgresSource::Stream(RecordSink& sink, std::optional<Lsn> until_lsn, st
                                                   options_.status_interval));
   log::Info("capture", "streaming from slot {} at {}", options_.slot, FormatLsn(start_->resume_lsn));
   ReplicationStream& stream = *opened;
+  TableWatcher* watcher;
   {
     const std::lock_guard lock(stream_mutex_);
     stream_ = std::move(opened);
     if (confirmed_ != 0) stream_->Confirm(confirmed_);
+    watcher_ = std::make_unique<TableWatcher>(options_);
+    watcher = watcher_.get();
   }
   BatchWriter writer(sink, options_.batch_bytes);
   ChangeDecoder decoder(EventEncoder(options_.name, database), [this](const RelationMessage& relation) { return Resolve(relation); }, writer,
                         *start_);
   start_.reset();  // what was handed over from here on may be durable or not: only Prepare can tell where to begin the next time
-  Status status = Reader(stream, decoder, writer, until_lsn).Run(stop);
+  const auto read_arrival = [&] { return ReadArrival(*watcher, decoder, writer, stop); };
+  decoder.set_pending_gate([&](CapturedTable& table) -> Result<bool> {
+    MR_TRY(watcher->WaitReady(stop));
+    if (const auto* arrival = watcher->ready(); arrival != nullptr) {
+      if (decoder.transaction_lsn() < arrival->slot.consistent_point) return true;
+      MR_TRY(read_arrival());
+    }
+    table.pending = watcher->IsPending(table.stream->schema.relation_oid);
+    return false;
+  });
+  watcher->Start();
+  if (until_lsn) {
+    watcher->WaitFirstLook(stop);
+    if (const auto* arrival = watcher->ready()) until_lsn = std::max(*until_lsn, arrival->slot.consistent_point);
+  }
+  Status status = Reader(stream, decoder, writer, *watcher, read_arrival, until_lsn).Run(stop);
   if (!status.ok()) CloseStream();
   return status;
 }
 
+// Puts the rows of new tables into the stream, here: docs/formats/events.md, "Snapshot".
+Status PostgresSource::ReadArrival(TableWatcher& watcher, ChangeDecoder& decoder, BatchWriter& writer, std::stop_token stop) {
+  const TableWatcher::Arrival& arrival = *watcher.ready();
+  MR_ASSIGN(SnapshotSession session, OpenSnapshotSession(options_, arrival.tables, arrival.slot.snapshot));
+  EventContext context;
+  context.commit_lsn = decoder.SnapshotLsn(arrival.slot.consistent_point);
+  context.commit_time = session.time;
+  context.snapshot = true;
+  context.read_time = WallClockNow();
+  EventEncoder encoder(options_.name, session.connection->database());
+  writer.Continues();
+  EventPosition last{context.commit_lsn, -1};
+  if (arrival.again) {  // what a killed process handed over of these tables may be out of date
+    EventContext before = context;
+    before.commit_lsn -= 1;
+    encoder.Begin(before);
+    for (CapturedTable& table : session.tables) {
+      Event event{.op = 't'};
+      event.lsn = arrival.slot.consistent_point;
+      event.ordinal = &table - session.tables.data();
+      encoder.Append(table, writer.StreamIndex(table), event, writer.batch());
+    }
+  }
+  encoder.Begin(context);
+  for (const SnapshotChunk& chunk : session.chunks) {
+    CapturedTable& table = session.tables[chunk.table];
+    Tuple row(table.columns.size());
+    const Status read = session.connection->CopyOut(ChunkSql(chunk, table.stream->schema), [&](char* data, size_t size) -> Status {
+      MR_TRY(ParseCopyRow(data, size, row));
+      const uint32_t index = writer.StreamIndex(table);
+      Event event{.op = 'r', .key = &row, .after = &row};
+      event.lsn = arrival.slot.consistent_point;
+      event.ordinal = ++last.ordinal;
+      encoder.Append(table, index, event, writer.batch());
+      if (!writer.full()) return {};
+      if (stop.stop_requested()) return Error(ErrorKind::kCancelled, "rows of new tables: asked to stop");
+      return writer.Flush();
+    });
+    if (!read.ok()) return read.error().Wrap("rows of new table " + table.stream->schema.QualifiedName());
+  }
+  for (const CapturedTable& table : session.tables) known_[table.stream->schema.relation_oid] = table.stream->schema;
+  last.ordinal = std::max<int64_t>(last.ordinal, 0);
+  decoder.SnapshotPut(last);
+  if (decoder.mid_transaction()) {
+    last = {decoder.transaction_lsn(), 0};
+  } else {
+    writer.EndsAt(decoder.position());
+  }
+  watcher.Done(last);
+  MR_FAILPOINT("capture.new_tables_read");
+  return {};
+}
+
 void PostgresSource::CloseStream() {
+  std::unique_ptr<TableWatcher> watcher;  // both take their time to end: not under the lock
   std::unique_ptr<ReplicationStream> stream;
   const std::lock_guard lock(stream_mutex_);
+  watcher = std::move(watcher_);
   stream = std::move(stream_);
 }
 

@@ -1,0 +1,184 @@
+#include "adapter/source_postgres/table_watcher.h"
+
+#include <algorithm>
+
+#include "adapter/source_postgres/key_types.h"
+#include "base/failpoint.h"
+#include "base/format.h"
+#include "base/log.h"
+
+namespace millrace::postgres {
+
+TableWatcher::Cancellable::Cancellable(TableWatcher& watcher, Connection* connection) : watcher_(watcher) {
+  const std::lock_guard lock(watcher_.mutex_);
+  watcher_.running_ = connection;
+}
+TableWatcher::Cancellable::~Cancellable() {
+  const std::lock_guard lock(watcher_.mutex_);
+  watcher_.running_ = nullptr;
+}
+
+TableWatcher::~TableWatcher() {
+  if (!thread_.joinable()) return;
+  thread_.request_stop();
+  {
+    // A new slot waits for all transactions that run, and an ALTER for locks: however long.
+    std::unique_lock lock(mutex_);
+    while (!changed_.wait_for(lock, std::chrono::milliseconds(100), [&] { return finished_; })) {
+      if (running_ != nullptr) running_->Cancel();
+    }
+  }
+  thread_.join();
+  if (connection_ != nullptr) (void)ClearMark();
+}
+
+void TableWatcher::Start() {
+  thread_ = std::jthread([this](std::stop_token stop) { Run(stop); });
+}
+
+void TableWatcher::Run(std::stop_token stop) {
+  while (!stop.stop_requested()) {
+    Status looked = Look();
+    if (!looked.ok() && !stop.stop_requested()) {
+      const std::string warning = looked.error().ToString();
+      if (warning != last_warning_) log::Warn("capture", "looking for new tables: {}", warning);
+      last_warning_ = warning;
+      connection_.reset();
+    }
+    std::unique_lock lock(mutex_);
+    last_look_ = std::move(looked);
+    first_look_over_ = true;
+    changed_.notify_all();
+    changed_.wait_for(lock, stop, options_.table_check_interval, [&] { return durable_; });
+  }
+  const std::lock_guard lock(mutex_);
+  finished_ = true;
+  changed_.notify_all();
+}
+
+// The tables that are to be captured, without those whose key Silver could not compare.
+Result<std::vector<TableEntry>> TableWatcher::Wanted(const std::vector<TableEntry>& all) {
+  std::vector<TableEntry> wanted = SelectTables(all, options_.include_tables, options_.exclude_tables);
+  MR_ASSIGN(const auto keys, ReadKeyColumns(*connection_));
+  for (const KeyColumn& key : keys) {
+    const auto table = std::find_if(wanted.begin(), wanted.end(), [&](const TableEntry& t) { return t.oid == key.relation_oid; });
+    if (table == wanted.end()) continue;
+    const KeyVerdict verdict = JudgeKey(key);
+    if (verdict.fitness != KeyFitness::kUnfit) continue;
+    if (refused_.insert(table->QualifiedName()).second) {
+      log::Warn("capture", "table {} is left out: key column '{}' cannot be compared outside of PostgreSQL: {}", table->QualifiedName(),
+                key.column, verdict.reason);
+    }
+    wanted.erase(table);
+  }
+  return wanted;
+}
+
+Status TableWatcher::Look() {
+  bool busy;
+  {
+    const std::lock_guard lock(mutex_);
+    last_look_ = Status();
+    if (durable_ || !covered_by_) {
+      busy = arrival_ != nullptr;
+    } else {
+      busy = true;
+    }
+  }
+  if (busy) return {};  // one arrival at a time
+  if (connection_ == nullptr) {
+    MR_ASSIGN(connection_, Connection::Open(options_, Connection::Mode::kSql));
+  }
+  const Cancellable cancellable(*this, connection_.get());
+  MR_TRY(ClearMark());
+  MR_ASSIGN(const PublicationState main, ReadPublication(*connection_, options_.publication));
+  MR_ASSIGN(const PublicationState insert_only, ReadPublication(*connection_, InsertPublication(options_.publication)));
+  if (!main.managed) return {};
+  MR_ASSIGN(const auto all, ListTables(*connection_));
+  MR_ASSIGN(const auto wanted, Wanted(all));
+
+  auto arrival = std::make_unique<Arrival>();
+  std::set<uint32_t> pending;
+  for (const TableEntry& table : wanted) {
+    const std::string name = QualifiedIdentifier(table.schema, table.table);
+    const bool marked = std::find(main.pending.begin(), main.pending.end(), table.oid) != main.pending.end();
+    const bool published = std::binary_search(main.tables.begin(), main.tables.end(), name) ||
+                           std::binary_search(insert_only.tables.begin(), insert_only.tables.end(), name);
+    if (published && !marked) continue;
+    arrival->tables.push_back(table);
+    arrival->again |= marked;
+    pending.insert(table.oid);
+  }
+  PublicationPlan plan = PlanPublications(options_.publication, wanted, main, insert_only);
+  if (!pending.empty() || !main.pending.empty()) plan.statements.push_back(MarkPending(options_.publication, pending));
+  {
+    // Before the first of their rows can be in the stream.
+    const std::lock_guard lock(mutex_);
+    pending_ = pending;
+  }
+  for (const std::string& statement : plan.statements) log::Info("capture", "{}", statement);
+  MR_TRY(ApplyPublications(*connection_, plan));
+  MR_FAILPOINT("capture.tables_added");
+  return pending.empty() ? Status() : Arrive(std::move(arrival));
+}
+
+Status TableWatcher::Arrive(std::unique_ptr<Arrival> arrival) {
+  MR_ASSIGN(arrival->holder, Connection::Open(options_, Connection::Mode::kReplication));
+  {
+    const Cancellable cancellable(*this, arrival->holder.get());
+    MR_ASSIGN(arrival->slot, CreateTemporarySlot(*arrival->holder, options_.slot));
+  }
+  log::Info("capture", "{} new tables, their rows as of {}", arrival->tables.size(), FormatLsn(arrival->slot.consistent_point));
+  const std::lock_guard lock(mutex_);
+  arrival_ = std::move(arrival);
+  ready_.store(arrival_.get(), std::memory_order_release);
+  return {};
+}
+
+Status TableWatcher::ClearMark() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!durable_) return {};
+  }
+  MR_TRY(connection_->Execute(MarkPending(options_.publication, {})));
+  const std::lock_guard lock(mutex_);
+  durable_ = false;
+  covered_by_.reset();
+  return {};
+}
+
+bool TableWatcher::IsPending(uint32_t relation_oid) const {
+  const std::lock_guard lock(mutex_);
+  return pending_.contains(relation_oid);
+}
+
+Status TableWatcher::WaitReady(std::stop_token stop) {
+  std::unique_lock lock(mutex_);
+  // A look that failed after the tables were added is not over: the next one may succeed, so its failure is told only once seen here.
+  changed_.wait(lock, stop, [&] { return arrival_ != nullptr || pending_.empty() || !last_look_.ok(); });
+  if (stop.stop_requested()) return Error(ErrorKind::kCancelled, "new tables: asked to stop");
+  if (arrival_ == nullptr && !last_look_.ok()) return last_look_.error().Wrap("new tables");
+  return {};
+}
+
+void TableWatcher::WaitFirstLook(std::stop_token stop) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, stop, [&] { return first_look_over_; });
+}
+
+void TableWatcher::Done(const EventPosition& covered_by) {
+  const std::lock_guard lock(mutex_);
+  ready_.store(nullptr);
+  arrival_.reset();
+  pending_.clear();
+  covered_by_ = covered_by;
+}
+
+void TableWatcher::Confirmed(const SourcePosition& position) {
+  const std::lock_guard lock(mutex_);
+  if (!covered_by_ || durable_ || position.last < *covered_by_) return;
+  durable_ = true;
+  changed_.notify_all();
+}
+
+}  // namespace millrace::postgres

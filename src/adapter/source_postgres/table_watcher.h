@@ -1,0 +1,90 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <stop_token>
+#include <thread>
+#include <vector>
+
+#include "adapter/source_postgres/catalog.h"
+#include "adapter/source_postgres/connection.h"
+#include "adapter/source_postgres/options.h"
+#include "adapter/source_postgres/publication.h"
+#include "adapter/source_postgres/slot.h"
+#include "base/result.h"
+
+namespace millrace::postgres {
+
+// Tables that come into being (or into the list of tables to capture) while we stream. A thread of its own looks for them, adds them to the
+// publication and opens a snapshot in which their rows can be read; the reader of the stream takes them over at the right place.
+//
+// A table is *pending* from its ALTER PUBLICATION until its rows are durable downstream. That is written into the publication's comment in the
+// same transaction, so that a killed process finds it again. Works on publications that we made only; others are never changed from here.
+class TableWatcher {
+ public:
+  struct Arrival {
+    std::vector<TableEntry> tables;
+    CreatedSlot slot;                    // a temporary one: what commits before its consistent point is in the snapshot
+    std::unique_ptr<Connection> holder;  // keeps slot and snapshot alive
+    bool again = false;                  // rows may have been handed over before, by a process that was killed
+  };
+
+  explicit TableWatcher(const PostgresSourceOptions& options) : options_(options) {}
+  // Breaks off what the thread waits for. Takes a mark away that was waiting for that.
+  ~TableWatcher();
+  void Start();
+
+  // --- for the reader of the stream; thread-safe ---
+  // Whether the stream's rows of this table have to wait for its snapshot.
+  bool IsPending(uint32_t relation_oid) const;
+  // An arrival to be read, or nullptr; costs a load. It stays until Done.
+  Arrival* ready() const { return ready_.load(std::memory_order_acquire); }
+  // Until all that is pending is ready. The failure of the last look, kCancelled when asked to stop.
+  Status WaitReady(std::stop_token stop);
+  // Until the first look is over, or stop was asked for.
+  void WaitFirstLook(std::stop_token stop);
+  // The arrival was read, and is durable downstream when a position of at least `covered_by` is.
+  void Done(const EventPosition& covered_by);
+  void Confirmed(const SourcePosition& position);
+
+ private:
+  // Lets the destructor cancel what runs on a connection.
+  class Cancellable {
+   public:
+    Cancellable(TableWatcher& watcher, Connection* connection);
+    ~Cancellable();
+
+   private:
+    TableWatcher& watcher_;
+  };
+
+  void Run(std::stop_token stop);
+  Status Look();
+  Status Arrive(std::unique_ptr<Arrival> arrival);
+  Status ClearMark();
+  Result<std::vector<TableEntry>> Wanted(const std::vector<TableEntry>& all);
+
+  const PostgresSourceOptions& options_;
+  std::unique_ptr<Connection> connection_;  // the thread's
+  std::set<std::string> refused_;           // tables told of once
+  std::string last_warning_;                // so that a lasting failure is told once
+
+  mutable std::mutex mutex_;
+  std::condition_variable_any changed_;
+  Connection* running_ = nullptr;           // what the thread waits for
+  bool finished_ = false;                   // the thread
+  bool first_look_over_ = false;
+  Status last_look_;
+  std::set<uint32_t> pending_;              // rows of these wait
+  std::unique_ptr<Arrival> arrival_;
+  std::atomic<Arrival*> ready_{nullptr};
+  std::optional<EventPosition> covered_by_; // read, not yet durable
+  bool durable_ = false;                    // ... and durable: the mark may go
+  std::jthread thread_;
+};
+
+}  // namespace millrace::postgres
