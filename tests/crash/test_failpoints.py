@@ -1,5 +1,6 @@
 """Death and failure at every durable step: each failpoint in src/ is passed at least once, and nothing is lost or doubled by it."""
 
+import itertools
 import pathlib
 import re
 
@@ -14,22 +15,29 @@ NAMES = sorted({name for file in SOURCES.rglob("*.cc") if not file.stem.endswith
                 for name in re.findall(r'MR_FAILPOINT\("([^"]+)"\)', file.read_text())})
 
 
-def _create(database) -> None:
+def _create(database, large: bool = False) -> None:
     database.execute("""
         CREATE TABLE t (id int PRIMARY KEY, a text, n int);
         CREATE TABLE bag (v int);
         ALTER TABLE bag REPLICA IDENTITY FULL;
         INSERT INTO t SELECT i, 'snapshot', i FROM generate_series(1, 50) i;
         INSERT INTO bag VALUES (1), (1);""")
+    if large:  # for files that a merge does not write anew but gives a delete file
+        database.execute("""CREATE TABLE big (id int PRIMARY KEY, a text, n int);
+            INSERT INTO big SELECT i, (SELECT string_agg(md5(random()::text || i || j), '') FROM generate_series(1, 25) j), 0 FROM generate_series(1, 45000) i""")
 
 
-def _change(database, round_: int) -> None:
+def _change(database, step: int, large: bool, more_tables: bool) -> None:
     database.execute(f"""
-        UPDATE t SET a = 'round {round_}', n = n + 1 WHERE id % 5 = {round_ % 5};
-        DELETE FROM t WHERE id = {round_ + 1};
-        INSERT INTO t VALUES ({1000 + round_}, 'new', 0);
-        INSERT INTO bag VALUES ({round_});
+        UPDATE t SET a = 'step {step}', n = n + 1 WHERE id % 5 = {step % 5};
+        DELETE FROM t WHERE id = {step + 1};
+        INSERT INTO t VALUES ({1000 + step}, 'new', 0);
+        INSERT INTO bag VALUES ({step});
         DELETE FROM bag WHERE ctid = (SELECT min(ctid) FROM bag);""")
+    if large:
+        database.execute(f"UPDATE big SET n = {step} WHERE id % 1000 = {step}")
+    if more_tables:
+        database.execute(f"CREATE TABLE more_{step} (id int PRIMARY KEY); INSERT INTO more_{step} VALUES (1), (2)")
 
 
 @pytest.fixture
@@ -45,13 +53,16 @@ def gold(millrace):
 
 @pytest.mark.parametrize("name", [n for n in NAMES if not n.endswith("_rollup")])
 def test_failpoint(name, millrace, audit, database, gold):
-    _create(database)
-    acted = set()
+    large, more_tables = "delete_file" in name, name.startswith("capture.")
+    _create(database, large)
+    acted: set[str] = set()
+    steps = itertools.count()
     # The first rounds meet the snapshot and the first commits, the later ones everything that comes with changes.
-    for round_ in range(12):
+    for _ in range(10):
         for action in ("kill", "error", "unknown", "nospace"):
             if action in acted:
                 continue
+            _change(database, next(steps), large, more_tables)
             try:
                 millrace.catch_up({"MILLRACE_FAILPOINTS": f"{name}={action}"})
             except Failed as failed:
@@ -59,7 +70,6 @@ def test_failpoint(name, millrace, audit, database, gold):
             if f"{name} acts" in millrace.log_file.read_text():
                 acted.add(action)
                 millrace.log_file.write_text("")
-            _change(database, round_)
         millrace.catch_up()
         if len(acted) == 4:
             break
@@ -74,10 +84,10 @@ def test_failpoint(name, millrace, audit, database, gold):
 def test_failpoint_of_the_roll_up(name, millrace, audit, database):
     """It comes after a thousand commits."""
     _create(database)
-    millrace.config["bronze"]["commit_interval"] = "1ms"
+    millrace.config["bronze"]["commit_interval"] = "10ms"
     millrace.write_config()
     with database.connect() as c, millrace.up(environment={"MILLRACE_FAILPOINTS": f"{name}=kill"}) as process:
-        for i in range(20_000):
+        for i in range(100_000):
             c.execute("UPDATE t SET n = %s WHERE id = %s", [i, 1 + i % 50])
             if process.ended():
                 break

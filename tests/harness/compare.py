@@ -44,28 +44,26 @@ def _split(name: str) -> tuple[str, str]:
     return (parts[0], parts[1]) if len(parts) == 2 else ("public", parts[0])
 
 
-def snapshot_base(lake: Lake, tables: list[Table]) -> Base:
-    """Where the initial snapshot stood, by the rows that say they come from it. No such row: everything is history."""
-    seen = set()
-    present = set(lake.tables())
-    for table in tables:
-        if table.silver not in present:
-            continue
+def snapshot_base(lake: Lake, table: Table) -> Base:
+    """Where the snapshot of a table stood: as the rows that it read say, which must agree, or else the commit that ended the initial one."""
+    if table.silver in lake.tables():
         scan = lake.catalog().load_table(table.silver).scan(row_filter="_op = 'r'", selected_fields=("_from_lsn", "valid_from", "_op"))
         rows = scan.to_arrow()
-        seen.update(zip(map(_lsn, rows["_from_lsn"].to_pylist()), _micros(rows["valid_from"])))
-    if len({lsn for lsn, _ in seen}) > 1:
-        raise Mismatch(f"snapshot rows of more than one position: {sorted(seen)[:5]}")
-    return Base(*max(seen)) if seen else Base()
+        seen = set(zip(map(_lsn, rows["_from_lsn"].to_pylist()), _micros(rows["valid_from"])))
+        if len(seen) > 1:
+            raise Mismatch(f"{table.silver} has snapshot rows of more than one position: {sorted(seen)[:5]}")
+        if seen:
+            return Base(*seen.pop())
+    ended = [c for c in lake.commits() if c.get("snapshot") == "done"]
+    return Base(_lsn(ended[0]["position"]["commit_lsn"]), ended[0]["position"]["commit_time"]) if ended else Base()
 
 
 def check(audit: Audit, lake: Lake, tables: list[Table], engines: tuple[str, ...] = ENGINES) -> int:
     """Compares every row of every table with the oracle, and the current rows with the source. Returns how many rows were compared."""
     transactions = list(audit.transactions())
-    base = snapshot_base(lake, tables)
     compared = 0
     for table in tables:
-        history = fold(transactions, audit.relation(table.name), base, identity=table.identity)
+        history = fold(transactions, audit.relation(table.name), snapshot_base(lake, table), identity=table.identity)
         for engine in engines:
             try:
                 rows = lake.read(table.silver, engine)
@@ -117,11 +115,26 @@ def compare_history(silver: pa.Table, history: TableHistory) -> None:
     def counted(rows: list[tuple], *parts: int) -> collections.Counter:
         return collections.Counter((*row[0], *(row[p] for p in parts)) for row in rows)
 
-    # Without a key equal rows are alike: which of them ended, and by what, is nobody's to say. Beginnings and ends are compared apart.
-    for parts in ((1, 2, 3, 4, 5, 6, 7),) if history.keyed else ((1, 2), (3, 4, 5)):
+    if history.keyed:
+        parts = (1, 2, 3, 4, 5, 6, 7)
         shown = [*columns, *(Column(0, names[p - 1], "", 0, False) for p in parts)]
         _expect_equal(counted(ours, *parts), counted(theirs, *parts), shown, "Silver's history", "the audit trigger's")
+    else:
+        # Without a key equal rows are alike, and which of them ended is nobody's to say; what each commit added and took away is.
+        shown = [*columns, Column(0, "LSN", "", 0, False), Column(0, "time", "", 0, False)]
+        for title, sign in (("added", 1), ("taken away", -1)):
+            _expect_equal(_steps(ours, sign), _steps(theirs, sign), shown, f"what commits have {title} by Silver", "by the audit trigger")
     _check_positions(silver)
+
+
+def _steps(rows: list[tuple], sign: int) -> collections.Counter:
+    """(values, LSN, time) -> by how many rows the commit at that LSN changed the number of rows of these values, in one direction."""
+    net: collections.Counter = collections.Counter()
+    for values, valid_from, from_lsn, valid_to, to_lsn, *_ in rows:
+        net[(*values, from_lsn, valid_from)] += 1
+        if to_lsn is not None:
+            net[(*values, to_lsn, valid_to)] -= 1
+    return collections.Counter({step: sign * count for step, count in net.items() if sign * count > 0})
 
 
 def _check_positions(silver: pa.Table) -> None:

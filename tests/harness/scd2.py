@@ -170,7 +170,8 @@ class _Table:
         versions = [v for group in self.open.values() for v in group]
         self.open = collections.defaultdict(list)
         for v in versions:
-            self.open[self.key(self.live(v.row))].append(v)
+            v.key = self.key(self.live(v.row))
+            self.open[v.key].append(v)
 
 
 def _frozen(row: Row) -> tuple:
