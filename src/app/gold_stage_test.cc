@@ -179,7 +179,7 @@ TEST_F(GoldStageTest, MakesTheTableAndThenOnlyWhatChanged) {
                                        clock_);
   EXPECT_EQ(Run(), "nothing");
   EXPECT_EQ(Snapshots(), 2U);
-  const iceberg::Snapshot& snapshot = catalog_->LoadTable(MakeIdent("gold", "daily"))->metadata.snapshots.back();
+  const iceberg::Snapshot snapshot = catalog_->LoadTable(MakeIdent("gold", "daily"))->metadata.snapshots.back();
   EXPECT_NE(snapshot.summary.at("millrace.inputs").find("\"silver.sales\""), std::string::npos);
 }
 

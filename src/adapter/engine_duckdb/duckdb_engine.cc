@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "adapter/engine_duckdb/arrow_stream.h"
-#include "adapter/engine_duckdb/utc_date_cast.h"
 #include "adapter/engine_duckdb/view_sql.h"
 #include "base/format.h"
 #include "base/text.h"
@@ -59,7 +58,6 @@ class DuckDbEngine final : public Engine {
     if (options.threads > 0) MR_TRY(Execute(Format("SET threads = {}", options.threads)));
     MR_TRY(Execute("SET temp_directory = " + QuoteText(options.temp_directory)));
     MR_TRY(Execute("SET TimeZone = " + QuoteText(options.time_zone)));
-    if (options.time_zone == "UTC") duckdb_engine::RegisterUtcDateCast(connection_);
     MR_TRY(Execute("SET preserve_insertion_order = false"));
     if (!options.allowed_directories.empty()) {
       std::vector<std::string> quoted;

@@ -104,9 +104,8 @@ TEST(Touched, MonthsBecomeRanges) {
     months.push_back(PartitionOfPeriod(period, spec->fields[0], *Primitive(TypeId::kDate)).value());
   }
   EXPECT_EQ(PartitionCondition("day", *Primitive(TypeId::kDate), spec->fields[0], months),
-            "\"day\" IS NULL OR (\"day\" >= DATE '1969-12-01' AND \"day\" < DATE '1970-01-01') OR "
-            "(\"day\" >= DATE '2026-03-01' AND \"day\" < DATE '2026-04-01') OR "
-            "(\"day\" >= DATE '2026-12-01' AND \"day\" < DATE '2027-02-01')");
+            "\"day\" IS NULL OR \"day\" BETWEEN DATE '1969-12-01' AND DATE '1969-12-31' OR "
+            "\"day\" BETWEEN DATE '2026-03-01' AND DATE '2026-03-31' OR \"day\" BETWEEN DATE '2026-12-01' AND DATE '2027-01-31'");
   EXPECT_EQ(PartitionCondition("day", *Primitive(TypeId::kTimestampTz), spec->fields[0], {Literal(int32_t{0})}),
             "(\"day\" >= CAST('1970-01-01 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE) AND "
             "\"day\" < CAST('1970-02-01 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE))");

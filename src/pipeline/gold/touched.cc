@@ -23,13 +23,28 @@ std::string QuoteText(std::string_view text) {
   return out + "'";
 }
 
-// The first moment of a month (counted from 1970-01) as a literal of the column's type.
-std::string MonthStart(int64_t month, const iceberg::Type& type) {
+// The first day of a month counted from 1970-01.
+int64_t FirstDay(int64_t month) {
   const int64_t year = 1970 + (month >= 0 ? month / 12 : -((11 - month) / 12));
-  const std::string day = Format("{:04}-{:02}-01", year, month - (year - 1970) * 12 + 1);
-  if (type.id == TypeId::kDate) return Format("DATE '{}'", day);
-  if (type.id == TypeId::kTimestamp) return Format("TIMESTAMP '{} 00:00:00'", day);
-  return Format("CAST('{} 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE)", day);
+  return DaysFromCivil({year, static_cast<int>(month - (year - 1970) * 12 + 1), 1});
+}
+
+std::string DayText(int64_t days) {
+  const CivilDate date = CivilFromDays(days);
+  return Format("{:04}-{:02}-{:02}", date.year, date.month, date.day);
+}
+
+// Months [first, end) as a condition. Days as BETWEEN, which computes the column once: it is often a cast, and the cast of a timestamptz costs
+// more than all the rest of a row.
+std::string MonthRange(const std::string& name, int64_t first, int64_t end, const iceberg::Type& type) {
+  if (type.id == TypeId::kDate) {
+    return Format("{} BETWEEN DATE '{}' AND DATE '{}'", name, DayText(FirstDay(first)), DayText(FirstDay(end) - 1));
+  }
+  const auto moment = [&](int64_t month) {
+    return type.id == TypeId::kTimestamp ? Format("TIMESTAMP '{} 00:00:00'", DayText(FirstDay(month)))
+                                         : Format("CAST('{} 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE)", DayText(FirstDay(month)));
+  };
+  return Format("({0} >= {1} AND {0} < {2})", name, moment(first), moment(end));
 }
 
 std::string ValueText(const Literal& value) {
@@ -125,7 +140,7 @@ std::string PartitionCondition(const std::string& column, const iceberg::Type& t
       const int64_t first = std::get<int32_t>(values[i]);
       int64_t end = first;
       while (i < values.size() && std::get<int32_t>(values[i]) <= end) end = int64_t{std::get<int32_t>(values[i++])} + 1;
-      any.push_back(Format("({0} >= {1} AND {0} < {2})", name, MonthStart(first, type), MonthStart(end, type)));
+      any.push_back(MonthRange(name, first, end, type));
     }
   } else if (!values.empty()) {
     std::vector<std::string> texts;
