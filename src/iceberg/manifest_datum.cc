@@ -1,5 +1,7 @@
 #include "iceberg/manifest_datum.h"
 
+#include <algorithm>
+
 namespace millrace::iceberg {
 namespace {
 
@@ -99,6 +101,31 @@ Result<Literal> PartitionLiteral(const Datum& datum, const Type& type) {
       return mismatch();
   }
   return mismatch();
+}
+
+RecordReader::RecordReader(const json::Value& record_schema, std::string_view what) : what_(what) {
+  const json::Value* fields = avro::NonNull(record_schema).Find("fields");
+  if (fields == nullptr || !fields->is_array()) return;
+  fields_ = &fields->AsArray();
+  for (const json::Value& field : *fields_) {
+    const json::Value* id = field.Find("field-id");
+    ids_.push_back(id != nullptr && id->is_integer() ? static_cast<int>(id->AsInt()) : -1);
+  }
+}
+
+int RecordReader::Index(int field_id) const {
+  const auto found = std::ranges::find(ids_, field_id);
+  return found == ids_.end() ? -1 : static_cast<int>(found - ids_.begin());
+}
+
+Result<int> RecordReader::RequiredIndex(int field_id) const {
+  const int index = Index(field_id);
+  if (index < 0) return Fail(ErrorKind::kCorrupt, "{}: field {} is missing", what_, field_id);
+  return index;
+}
+
+const json::Value& RecordReader::FieldSchema(int index) const {
+  return *(*fields_)[static_cast<size_t>(index)].Find("type");
 }
 
 }  // namespace millrace::iceberg

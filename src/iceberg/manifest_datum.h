@@ -2,6 +2,8 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/format.h"
 #include "codec/avro.h"
@@ -15,25 +17,21 @@ Result<avro::Datum> PartitionDatum(const Literal& value, const Type& type);
 // kCorrupt when the datum is no value of the type. Integers of any width are taken (day partitions come as int or date).
 Result<Literal> PartitionLiteral(const avro::Datum& datum, const Type& type);
 
-// Fields of one record schema, found by id.
+// Fields of one record schema, found by id. Borrows the schema.
 class RecordReader {
  public:
-  RecordReader(const json::Value& record_schema, std::string_view what) : schema_(&record_schema), what_(what) {}
+  RecordReader(const json::Value& record_schema, std::string_view what);
 
-  int Index(int field_id) const { return avro::FieldIndex(*schema_, field_id); }
-  // The schema of a field. REQUIRES: index >= 0.
-  const json::Value& FieldSchema(int index) const {
-    return *avro::NonNull(*schema_).Find("fields")->AsArray()[static_cast<size_t>(index)].Find("type");
-  }
+  // The field's place in the record, or -1.
+  int Index(int field_id) const;
   // kCorrupt when the file has no such field.
-  Result<int> RequiredIndex(int field_id) const {
-    const int index = Index(field_id);
-    if (index < 0) return Fail(ErrorKind::kCorrupt, "{}: field {} is missing", what_, field_id);
-    return index;
-  }
+  Result<int> RequiredIndex(int field_id) const;
+  // The schema of a field. REQUIRES: index >= 0.
+  const json::Value& FieldSchema(int index) const;
 
  private:
-  const json::Value* schema_;
+  const json::Value::Array* fields_ = nullptr;  // nullptr: not a record, has no fields
+  std::vector<int> ids_;                        // in the order of the record; -1 where a field has no id
   std::string_view what_;
 };
 

@@ -9,12 +9,32 @@ namespace {
 
 using avro::Datum;
 
+// A map with int keys is an array of key-value records.
+struct MapLayout {
+  int field = -1, key = 0, value = 1;
+};
+
 // Where the fields of a data_file record are in this file.
 struct FileLayout {
-  int content, path, format, partition, record_count, file_size, column_sizes, value_counts, null_value_counts, nan_value_counts,
-      lower_bounds, upper_bounds, key_metadata, split_offsets, equality_ids, sort_order_id, referenced_data_file, content_offset;
+  int content, path, format, partition, record_count, file_size, key_metadata, split_offsets, equality_ids, sort_order_id,
+      referenced_data_file, content_offset;
+  MapLayout column_sizes, value_counts, null_value_counts, nan_value_counts, lower_bounds, upper_bounds;
   std::vector<int> partition_fields;  // one per field of the spec; -1 where this file does not have it
 };
+
+MapLayout FindMap(const RecordReader& file, int field_id, int key_id, int value_id, std::string_view what) {
+  MapLayout at;
+  at.field = file.Index(field_id);
+  if (at.field < 0) return at;
+  const json::Value* items = avro::NonNull(file.FieldSchema(at.field)).Find("items");
+  if (items == nullptr) return at;
+  const RecordReader pair(*items, what);
+  if (pair.Index(key_id) >= 0 && pair.Index(value_id) >= 0) {  // without ids: key, value, as every writer has them
+    at.key = pair.Index(key_id);
+    at.value = pair.Index(value_id);
+  }
+  return at;
+}
 
 Result<FileLayout> FindFields(const RecordReader& file, const PartitionSpec& spec, std::string_view what) {
   using namespace field_id;
@@ -25,12 +45,12 @@ Result<FileLayout> FindFields(const RecordReader& file, const PartitionSpec& spe
   MR_ASSIGN(at.record_count, file.RequiredIndex(kRecordCount));
   MR_ASSIGN(at.file_size, file.RequiredIndex(kFileSize));
   at.content = file.Index(kContent);
-  at.column_sizes = file.Index(kColumnSizes);
-  at.value_counts = file.Index(kValueCounts);
-  at.null_value_counts = file.Index(kNullValueCounts);
-  at.nan_value_counts = file.Index(kNanValueCounts);
-  at.lower_bounds = file.Index(kLowerBounds);
-  at.upper_bounds = file.Index(kUpperBounds);
+  at.column_sizes = FindMap(file, kColumnSizes, 117, 118, what);
+  at.value_counts = FindMap(file, kValueCounts, 119, 120, what);
+  at.null_value_counts = FindMap(file, kNullValueCounts, 121, 122, what);
+  at.nan_value_counts = FindMap(file, kNanValueCounts, 138, 139, what);
+  at.lower_bounds = FindMap(file, kLowerBounds, 126, 127, what);
+  at.upper_bounds = FindMap(file, kUpperBounds, 129, 130, what);
   at.key_metadata = file.Index(kKeyMetadata);
   at.split_offsets = file.Index(kSplitOffsets);
   at.equality_ids = file.Index(kEqualityIds);
@@ -42,15 +62,14 @@ Result<FileLayout> FindFields(const RecordReader& file, const PartitionSpec& spe
   return at;
 }
 
-// A map with int keys, stored as an array of (key, value) records.
 template <typename V>
-std::map<int32_t, V> MapAt(const Datum& record, int index) {
+std::map<int32_t, V> MapAt(const Datum& record, const MapLayout& at) {
   std::map<int32_t, V> map;
-  const Datum* array = At(record, index);
+  const Datum* array = At(record, at.field);
   if (array == nullptr) return map;
   for (const Datum& pair : array->items) {
-    const auto key = ScalarAt<int64_t>(pair, 0);
-    auto value = ScalarAt<V>(pair, 1);
+    const auto key = ScalarAt<int64_t>(pair, at.key);
+    auto value = ScalarAt<V>(pair, at.value);
     if (key && value) map.emplace(static_cast<int32_t>(*key), *std::move(value));
   }
   return map;

@@ -31,6 +31,25 @@ TypePtr WithFreshIds(const TypePtr& type, int32_t* last_column_id) {
   return std::make_shared<const Type>(std::move(fresh));
 }
 
+Error NoSuchColumn(int32_t id) {
+  return Fail(ErrorKind::kInvalidInput, "the schema has no top-level column with field id {}", id);
+}
+
+Status CheckFree(const Schema& schema, const std::string& name, int32_t except_id) {
+  if (name.empty()) return Fail(ErrorKind::kInvalidInput, "a column needs a name");
+  for (const Field& field : schema.fields) {
+    if (field.id != except_id && ToLower(field.name) == ToLower(name)) {
+      return Fail(ErrorKind::kInvalidInput, "column '{}' clashes with '{}': names must differ in more than case", name,
+                  field.name);
+    }
+  }
+  return {};
+}
+
+bool IsIdentifier(const Schema& schema, int32_t id) {
+  return std::ranges::find(schema.identifier_field_ids, id) != schema.identifier_field_ids.end();
+}
+
 }  // namespace
 
 const Field* Schema::FindById(int32_t id) const { return FindIn(fields, id); }
@@ -62,29 +81,6 @@ Field* SchemaUpdate::Find(int32_t id) {
   const auto found = std::ranges::find(schema_.fields, id, &Field::id);
   return found == schema_.fields.end() ? nullptr : &*found;
 }
-
-namespace {
-
-Error NoSuchColumn(int32_t id) {
-  return Fail(ErrorKind::kInvalidInput, "the schema has no top-level column with field id {}", id);
-}
-
-Status CheckFree(const Schema& schema, const std::string& name, int32_t except_id) {
-  if (name.empty()) return Fail(ErrorKind::kInvalidInput, "a column needs a name");
-  for (const Field& field : schema.fields) {
-    if (field.id != except_id && ToLower(field.name) == ToLower(name)) {
-      return Fail(ErrorKind::kInvalidInput, "column '{}' clashes with '{}': names must differ in more than case", name,
-                  field.name);
-    }
-  }
-  return {};
-}
-
-bool IsIdentifier(const Schema& schema, int32_t id) {
-  return std::ranges::find(schema.identifier_field_ids, id) != schema.identifier_field_ids.end();
-}
-
-}  // namespace
 
 Result<int32_t> SchemaUpdate::AddColumn(const std::string& name, const TypePtr& type, const std::string& doc) {
   MR_TRY(CheckFree(schema_, name, 0));

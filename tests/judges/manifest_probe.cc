@@ -8,7 +8,7 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
-#include <limits>
+#include <map>
 
 #include "base/format.h"
 #include "base/text.h"
@@ -259,9 +259,16 @@ Status Transforms(const std::string& path) {
 
 int main(int argc, char** argv) {
   const std::string mode = argc == 3 ? argv[1] : "";
-  const millrace::Status status = mode == "write"  ? millrace::iceberg::WriteTable(argv[2])
-                                  : mode == "read" ? millrace::iceberg::ReadTable(argv[2])
-                                                   : millrace::Fail(millrace::ErrorKind::kInvalidInput, "write|read|transform <path>");
+  using Mode = millrace::Status (*)(const std::string&);
+  const std::map<std::string, Mode> modes = {{"write", millrace::iceberg::WriteTable},
+                                             {"read", millrace::iceberg::ReadTable},
+                                             {"transform", millrace::iceberg::Transforms}};
+  const auto chosen = modes.find(mode);
+  if (chosen == modes.end()) {
+    std::cerr << "usage: manifest_probe write|read|transform <path>\n";
+    return 2;
+  }
+  const millrace::Status status = chosen->second(argv[2]);
   if (!status.ok()) std::cerr << status.error().ToString() << '\n';
   return status.ok() ? 0 : 1;
 }

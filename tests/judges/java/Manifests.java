@@ -135,7 +135,7 @@ public final class Manifests {
         Types.NestedField.optional(5, "note", Types.StringType.get()),
         Types.NestedField.optional(6, "key", Types.UUIDType.get()),
         Types.NestedField.optional(7, "ratio", Types.FloatType.get()));
-    PartitionSpec spec = PartitionSpec.builderFor(schema).identity("current").day("at", "at.day").hour("at", "at_hour")
+    PartitionSpec spec = PartitionSpec.builderFor(schema).identity("current").day("at", "at.day")
         .bucket("id", 16).identity("price", "price").truncate("price", 100, "price_100").truncate("note", 2).identity("key", "key_1")
         .identity("ratio", "1 ratio").identity("at", "at_exact").bucket("key", 8, "key_8").build();
     Table table = new HadoopTables(new Configuration()).create(schema, spec, Map.of("format-version", "2"), folder);
