@@ -15,18 +15,35 @@ namespace millrace::silver {
 
 namespace {
 
-// Whole rows as keys, in the order in which lookups read the columns: all values, then all texts
+// Rows of a file as keys, in the order in which lookups read the columns: values, then the texts
 // that the table has.
-Result<EncodedKeys> EncodeContents(const DecodedFile& file, const Layout& layout) {
-  arrow::ArrayVector columns = file.values;
-  for (size_t i = 0; i < layout.columns.size(); ++i) {
+Result<EncodedKeys> EncodeContents(const DecodedFile& file, const Layout& layout,
+                                   const std::vector<size_t>& columns) {
+  arrow::ArrayVector parts;
+  for (const size_t i : columns) parts.push_back(file.values[i]);
+  for (const size_t i : columns) {
     if (layout.columns[i].text_field_id == 0) continue;
-    columns.push_back(file.texts[i]);
-    if (columns.back()) continue;
-    MR_ASSIGN(columns.back(),
+    parts.push_back(file.texts[i]);
+    if (parts.back()) continue;
+    MR_ASSIGN(parts.back(),
               FromArrow(arrow::MakeArrayOfNull(arrow::utf8(), file.rows), "column of nulls"));
   }
-  return EncodeKeys(columns, std::vector<TextRule>(columns.size(), TextRule::kAsIs), true);
+  return EncodeKeys(parts, std::vector<TextRule>(parts.size(), TextRule::kAsIs), true);
+}
+
+// Numbers the epochs of the files, and lists their columns.
+std::vector<int32_t> FindEpochs(const std::vector<DecodedFile>& files, const Layout& layout,
+                                std::vector<std::vector<size_t>>& epochs) {
+  std::vector<int32_t> of_file;
+  for (const DecodedFile& file : files) {
+    std::vector<size_t> columns;
+    for (size_t i = 0; i < layout.columns.size(); ++i) {
+      if (!std::binary_search(file.absent.begin(), file.absent.end(), i)) columns.push_back(i);
+    }
+    if (epochs.empty() || epochs.back() != columns) epochs.push_back(std::move(columns));
+    of_file.push_back(static_cast<int32_t>(epochs.size()) - 1);
+  }
+  return of_file;
 }
 
 }  // namespace
@@ -45,12 +62,14 @@ Result<Batch> JoinFiles(std::vector<DecodedFile> files, const Layout& layout, in
   Batch batch(layout.columns.size());
   const std::vector<TextRule> rules = KeyRules(layout);
   const bool keyed = layout.keyed();
+  std::vector<int32_t> epoch_of_file(files.size(), 0);
+  if (!keyed) epoch_of_file = FindEpochs(files, layout, batch.epochs);
   std::vector<EncodedKeys> encoded(files.size());
   MR_TRY(ParallelFor(files.size(), threads, [&](size_t i) -> Status {
     if (keyed) {
       MR_ASSIGN(encoded[i], EncodeKeys(files[i].keys, rules, false));
-    } else {
-      MR_ASSIGN(encoded[i], EncodeContents(files[i], layout));
+    } else if (batch.epochs.size() == 1) {
+      MR_ASSIGN(encoded[i], EncodeContents(files[i], layout, batch.epochs.front()));
     }
     return {};
   }));
@@ -74,10 +93,7 @@ Result<Batch> JoinFiles(std::vector<DecodedFile> files, const Layout& layout, in
     const auto missing_base =
         static_cast<int32_t>(batch.missing.size() / std::max<size_t>(file.missing_words, 1));
     for (Event event : file.events) {
-      if (!keyed) {
-        event.key = event.row;
-        event.old_key = event.before;
-      }
+      event.epoch = epoch_of_file[f];
       if (event.key >= 0) event.key = numbers[static_cast<size_t>(event.key)];
       if (event.old_key >= 0) event.old_key = numbers[static_cast<size_t>(event.old_key)];
       if (event.row >= 0) event.row += row_base;

@@ -12,12 +12,11 @@
 namespace millrace::silver {
 
 // All decoded files of one table in one cut, joined: events in stream order with keys and rows
-// numbered throughout. In a table without a key the key of an event is the contents of its row, and
-// old_key those of the row before.
+// numbered throughout.
 struct Batch {
   explicit Batch(size_t columns) : images(columns) {}
   std::vector<Event> events;
-  KeyIndex keys;
+  KeyIndex keys;            // of a table without a key: contents of rows, while there is one epoch
   RowSpace::Joiner images;  // of the events; open versions of the table are added behind them
   size_t missing_words = 0;
   std::vector<uint64_t> missing;
@@ -25,6 +24,9 @@ struct Batch {
   std::vector<arrow::ArrayVector> key_columns;
   std::vector<std::vector<int32_t>> key_numbers;
   bool has_truncate = false;
+  // Tables without a key: the columns by which rows are told apart, per epoch. They change where a
+  // column comes or goes.
+  std::vector<std::vector<size_t>> epochs;
 };
 
 // How each key column's texts are compared, in key order.

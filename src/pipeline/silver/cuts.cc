@@ -182,7 +182,7 @@ Result<StagedCut> StageCut(ObjectStore& store, table::ManifestCache& manifests,
             table::PlanScan(manifests, metadata, metadata.current_snapshot_id, {}));
   std::vector<int64_t> sizes;
   for (const table::FileTask& task : plan.tasks) sizes.push_back(task.entry.file.file_size);
-  for (const size_t chosen : ChooseFold(sizes)) {
+  for (const size_t chosen : ChooseFold(sizes, UpkeepOptions())) {
     MR_TRY(CopyYoung(store, plan.tasks[chosen].entry.file, row.published_at - kKeepRows, *writer));
     change.removed_data.push_back(plan.tasks[chosen].entry);
   }

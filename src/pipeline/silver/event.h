@@ -18,8 +18,9 @@ struct Event {
   int32_t key = -1;        // -1 for t
   int32_t old_key = -1;    // c: the key that the row had before its key changed
   int32_t missing =
-      -1;       // bitmap of columns whose value was not sent (unchanged TOAST); -1: all were
-  char op = 0;  // c, u, d, r, t
+      -1;             // bitmap of columns whose value was not sent (unchanged TOAST); -1: all were
+  int32_t epoch = 0;  // tables without a key: which columns its file's schema version has
+  char op = 0;        // c, u, d, r, t
 };
 
 }  // namespace millrace::silver

@@ -306,7 +306,8 @@ Result<DecodedFile> FileDecoder::Finish(const std::vector<iceberg::TypePtr>& typ
     MR_TRY(builders_[i].Finish(&out_.values[members_[i].column], &out_.texts[members_[i].column]));
   }
   for (size_t i = 0; i < layout_.columns.size(); ++i) {
-    if (out_.values[i]) continue;  // the file's schema version does not have the column
+    if (out_.values[i]) continue;
+    out_.absent.push_back(i);  // the file's schema version does not have the column
     MR_ASSIGN(
         out_.values[i],
         FromArrow(arrow::MakeArrayOfNull(table::ToArrow(*types[i]), out_.rows), "column of nulls"));

@@ -23,6 +23,7 @@ struct DecodedFile {
   arrow::ArrayVector keys;  // the key columns, one row per key seen; empty for tables without a key
   size_t missing_words = 0;       // uint64 words per bitmap
   std::vector<uint64_t> missing;  // bit i of a bitmap: column i of the layout
+  std::vector<size_t> absent;     // columns of the layout that the file's schema version lacks
   int64_t rows = 0, key_rows = 0;
 };
 

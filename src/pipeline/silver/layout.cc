@@ -153,7 +153,8 @@ std::string SilverTableName(std::string_view schema, std::string_view table) {
   std::string name;
   for (const char c : full) {
     const auto u = static_cast<unsigned char>(c);
-    const bool kept = (u >= 'a' && u <= 'z') || (u >= 'A' && u <= 'Z') || (u >= '0' && u <= '9') || u == '_';
+    const bool kept =
+        (u >= 'a' && u <= 'z') || (u >= 'A' && u <= 'Z') || (u >= '0' && u <= '9') || u == '_';
     const bool continues = (u & 0xC0) == 0x80;  // one '_' a character, whatever its bytes in UTF-8
     if (kept) name += c;
     if (!kept && !continues) name += '_';

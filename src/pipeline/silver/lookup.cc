@@ -25,13 +25,19 @@ constexpr std::array kVersionColumns = {Scd::kVersion, Scd::kValidFrom, Scd::kFr
 // The columns of a read, in two steps: those that decide about a row, and the rest.
 class Columns {
  public:
-  Columns(const TableAccess& table, bool whole_row) : table_(table), whole_row_(whole_row) {
+  Columns(const TableAccess& table, WholeRow whole_row) : table_(table), whole_row_(whole_row) {
     const Layout& layout = table.layout;
-    if (whole_row) {
-      for (size_t i = 0; i < layout.columns.size(); ++i)
-        match_.push_back(table.Field(layout.columns[i].field_id));
-      for (size_t i = 0; i < layout.columns.size(); ++i) {
+    if (whole_row != nullptr) {
+      for (const size_t i : *whole_row) match_.push_back(table.Field(layout.columns[i].field_id));
+      for (const size_t i : *whole_row) {
         if (table.HasText(i)) match_.push_back(table.Field(layout.columns[i].text_field_id));
+      }
+      std::vector<bool> matched(layout.columns.size(), false);
+      for (const size_t i : *whole_row) matched[i] = true;
+      for (size_t i = 0; i < layout.columns.size(); ++i) {
+        if (matched[i]) continue;
+        rest_.push_back(table.Field(layout.columns[i].field_id));
+        if (table.HasText(i)) rest_.push_back(table.Field(layout.columns[i].text_field_id));
       }
       rules_.assign(match_.size(), TextRule::kAsIs);
     } else {
@@ -51,7 +57,7 @@ class Columns {
   const std::vector<iceberg::Field>& match() const { return match_; }
   const std::vector<iceberg::Field>& rest() const { return rest_; }
   Result<EncodedKeys> Encode(const arrow::RecordBatch& match) const {
-    return EncodeKeys(match.columns(), rules_, whole_row_);
+    return EncodeKeys(match.columns(), rules_, whole_row_ != nullptr);
   }
 
   // The given rows of one row group as a chunk.
@@ -87,7 +93,7 @@ class Columns {
 
  private:
   const TableAccess& table_;
-  const bool whole_row_;
+  const WholeRow whole_row_;
   std::vector<iceberg::Field> match_, rest_;
   std::vector<TextRule> rules_;
 };
@@ -174,7 +180,7 @@ Status LoadDead(const TableAccess& table, CurrentFile& file) {
 }
 
 Result<OpenRows> FindOpenRows(const TableAccess& table, const std::vector<CurrentFile>& files,
-                              const KeyIndex& index, bool whole_row) {
+                              const KeyIndex& index, WholeRow whole_row) {
   OpenRows all;
   if (index.size() == 0) return all;
   const Columns columns(table, whole_row);
@@ -198,7 +204,7 @@ Result<OpenRows> FindOpenRows(const TableAccess& table, const std::vector<Curren
     for (OpenRows& rows : unit) {
       for (const OpenVersion& version : rows.versions) {
         const auto key = static_cast<size_t>(version.key);
-        if (seen[key] && !whole_row) {
+        if (seen[key] && whole_row == nullptr) {
           return Fail(ErrorKind::kCorrupt, "{}: a key has two open versions (the second in {})",
                       table.layout.table,
                       files[static_cast<size_t>(version.file)].task.entry.file.path);
@@ -213,7 +219,7 @@ Result<OpenRows> FindOpenRows(const TableAccess& table, const std::vector<Curren
 }
 
 Status ReadOpenRows(const TableAccess& table, const std::vector<CurrentFile>& files,
-                    const KeyIndex& index, bool whole_row,
+                    const KeyIndex& index, WholeRow whole_row,
                     const std::function<Status(OpenRows chunk)>& take) {
   const Columns columns(table, whole_row);
   for (size_t f = 0; f < files.size(); ++f) {

@@ -45,17 +45,19 @@ Result<std::vector<CurrentFile>> PlanCurrentFiles(const TableAccess& table,
 // Reads a file's deleted positions unless they are known.
 Status LoadDead(const TableAccess& table, CurrentFile& file);
 
+// How rows are matched with the index: by the key columns, or where there is no key by these source
+// columns, null included, so that one entry may have several rows.
+using WholeRow = const std::vector<size_t>*;
+
 // Reads the candidates' live rows whose key is in `index`. The key columns are read first; the
-// others only of row groups that have hits. `whole_row`: the key is all source columns, null
-// included, and a key may have several rows; otherwise a second open version of one key is
-// kCorrupt.
+// others only of row groups that have hits. A second open version of one key is kCorrupt.
 Result<OpenRows> FindOpenRows(const TableAccess& table, const std::vector<CurrentFile>& files,
-                              const KeyIndex& index, bool whole_row);
+                              const KeyIndex& index, WholeRow whole_row);
 
 // Calls `take` with each chunk of the candidates' live rows, in file order, one at a time; keys are
 // looked up in `index` (-1: not there).
 Status ReadOpenRows(const TableAccess& table, const std::vector<CurrentFile>& files,
-                    const KeyIndex& index, bool whole_row,
+                    const KeyIndex& index, WholeRow whole_row,
                     const std::function<Status(OpenRows chunk)>& take);
 
 // For the keys marked in `wanted`, which have no open version: fills version, floor and fence from

@@ -18,11 +18,17 @@ struct OpenInstance {
   Micros valid_from = 0;
 };
 
+// Contents of all rows of the row space, numbered from 0: rows with the same number are equal in
+// the columns that the table has in one epoch (between two schema changes).
+struct Contents {
+  std::vector<int32_t> of_row;
+  int32_t count = 0;
+};
+
 struct MultisetResult {
-  std::vector<Version> versions;  // `key` is the content
+  std::vector<Version> versions;  // without a key
   struct Ended {
-    int32_t content = -1;
-    size_t instance = 0;  // into open[content]
+    size_t instance = 0;  // into `open`
     Micros valid_to = 0;
     EventPosition to;
     bool deleted = false;
@@ -31,11 +37,11 @@ struct MultisetResult {
   int64_t replays = 0, unchanged = 0;
 };
 
-// `events` sorted; `key` numbers the content of `row`, `old_key` that of `before`. `open[content]`
-// are the table's open rows with that content, oldest first. Events at or before `covered` are
-// replays. kCorrupt when an event takes away a row that is not there.
+// `events` sorted; `open` are the table's open rows, oldest first; `epochs` has an entry for each
+// epoch that events name, in their order. Events at or before `covered` are replays. kCorrupt when
+// an event takes away a row that is not there.
 Result<MultisetResult> FoldMultiset(const std::vector<Event>& events,
-                                    const std::vector<std::vector<OpenInstance>>& open,
-                                    EventPosition covered);
+                                    const std::vector<OpenInstance>& open,
+                                    const std::vector<Contents>& epochs, EventPosition covered);
 
 }  // namespace millrace::silver

@@ -118,6 +118,15 @@ bool RowSpace::Equal(int64_t a, int64_t b) const {
   return true;
 }
 
+Result<EncodedKeys> RowSpace::Encode(const std::vector<size_t>& columns) const {
+  arrow::ArrayVector parts;
+  for (const size_t i : columns) parts.push_back(values_[i]);
+  for (const size_t i : columns) {
+    if (texts_[i]) parts.push_back(texts_[i]);
+  }
+  return EncodeKeys(parts, std::vector<TextRule>(parts.size(), TextRule::kAsIs), true);
+}
+
 void RowSpace::Inherit(int64_t row, int32_t missing, int64_t from) {
   const uint64_t* bitmap = missing_.data() + static_cast<size_t>(missing) * missing_words_;
   for (size_t i = 0; i < values_.size(); ++i) {

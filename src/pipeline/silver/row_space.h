@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "pipeline/silver/fold.h"
+#include "pipeline/silver/key_codec.h"
 
 namespace millrace::silver {
 
@@ -35,6 +36,9 @@ class RowSpace final : public FoldRows {
 
   bool Equal(int64_t a, int64_t b) const override;
   void Inherit(int64_t row, int32_t missing, int64_t from) override;
+
+  // The contents of every row, in the given columns, as bytes. Inherited values are not looked at.
+  Result<EncodedKeys> Encode(const std::vector<size_t>& columns) const;
 
   int64_t rows() const { return rows_; }
   size_t columns() const { return values_.size(); }

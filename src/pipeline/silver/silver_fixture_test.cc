@@ -13,6 +13,17 @@
 
 namespace millrace::silver {
 
+namespace {
+
+// Times as microseconds, everything else as Arrow prints it.
+std::string Text(const arrow::Scalar& scalar) {
+  if (!scalar.is_valid) return "null";
+  if (scalar.type->id() != arrow::Type::TIMESTAMP) return scalar.ToString();
+  return std::to_string(static_cast<const arrow::TimestampScalar&>(scalar).value);
+}
+
+}  // namespace
+
 LogicalType TestType(LogicalKind kind, int precision, int scale) {
   LogicalType type;
   type.kind = kind;
@@ -160,7 +171,7 @@ std::vector<SilverFixture::Row> SilverFixture::Read(const std::string& space,
         Row row;
         for (size_t c = 0; c < fields.size(); ++c) {
           const auto scalar = (*batch)->column(static_cast<int>(c))->GetScalar(i);
-          row[fields[c].name] = (*scalar)->is_valid ? (*scalar)->ToString() : "null";
+          row[fields[c].name] = Text(**scalar);
         }
         rows.push_back(std::move(row));
       }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <numeric>
 
 #include "base/format.h"
 #include "pipeline/silver/batch.h"
@@ -29,7 +30,7 @@ class Merge {
     } else {
       MR_TRY(MergeMultiset(batch, covered));
     }
-    if (batch.has_truncate) MR_TRY(CloseTheRest(batch));
+    if (batch.has_truncate && !all_read_) MR_TRY(CloseTheRest(batch));
     if (!outcome_.changed) return std::move(outcome_);
     MR_TRY(SettleFiles());
     MR_TRY(FoldHistory());
@@ -55,6 +56,7 @@ class Merge {
   const MergeOptions& options_;
   MergeWriter writer_;
   std::vector<CurrentFile> files_;
+  bool all_read_ = false;  // every open row took part in the fold
   MergeOutcome outcome_;
 };
 
@@ -88,7 +90,7 @@ Status Merge::MergeKeyed(Batch& batch) {
         BoundsOf(batch, table_.layout, table_.schema, std::vector<bool>(keys, true));
     MR_ASSIGN(files_, PlanCurrentFiles(table_, &bounds));
   }
-  MR_ASSIGN(OpenRows rows, FindOpenRows(table_, files_, batch.keys, false));
+  MR_ASSIGN(OpenRows rows, FindOpenRows(table_, files_, batch.keys, nullptr));
   std::vector<KeyState> states(keys);
   std::vector<size_t> open(keys, 0);  // of a key with an open version: its place in rows.versions
   for (size_t i = 0; i < rows.versions.size(); ++i) {
@@ -134,38 +136,56 @@ Status Merge::MergeMultiset(Batch& batch, EventPosition covered) {
                                       [](const Event& e) { return e.op != 'c' && e.op != 'r'; });
   MR_ASSIGN(files_, PlanCurrentFiles(table_, nullptr));
   OpenRows rows;
-  if (takes_away) {
-    MR_ASSIGN(rows, FindOpenRows(table_, files_, batch.keys, true));
+  if (takes_away && batch.epochs.size() == 1) {
+    MR_ASSIGN(rows, FindOpenRows(table_, files_, batch.keys, &batch.epochs.front()));
+  } else if (takes_away) {
+    // Columns came or went within the batch: contents under one set of columns do not find rows
+    // under another.
+    MR_TRY(ReadOpenRows(
+        table_, files_, batch.keys, &batch.epochs.front(), [&](OpenRows chunk) -> Status {
+          for (OpenRows::Chunk& part : chunk.chunks) rows.chunks.push_back(std::move(part));
+          rows.versions.insert(rows.versions.end(), chunk.versions.begin(), chunk.versions.end());
+          return {};
+        }));
+    all_read_ = true;
   }
   std::vector<size_t> order(rows.versions.size());
-  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::iota(order.begin(), order.end(), size_t{0});
   std::sort(order.begin(), order.end(),
             [&](size_t a, size_t b) { return rows.versions[a].from < rows.versions[b].from; });
-  std::vector<std::vector<OpenInstance>> open(static_cast<size_t>(batch.keys.size()));
-  std::vector<std::vector<size_t>> places(open.size());
+  std::vector<OpenInstance> open;
   for (const size_t i : order) {
-    const OpenVersion& version = rows.versions[i];
-    const auto content = static_cast<size_t>(version.key);
-    open[content].push_back({.row = batch.images.rows() + static_cast<int64_t>(i),
-                             .version = version.version,
-                             .valid_from = version.valid_from});
-    places[content].push_back(i);
+    open.push_back({.row = batch.images.rows() + static_cast<int64_t>(i),
+                    .version = rows.versions[i].version,
+                    .valid_from = rows.versions[i].valid_from});
   }
   MR_ASSIGN(const std::unique_ptr<RowSpace> space, JoinRows(batch, rows));
-  auto folded = FoldMultiset(batch.events, open, covered);
+  std::vector<Contents> epochs;
+  KeyIndex contents;
+  for (const std::vector<size_t>& columns : batch.epochs) {
+    MR_ASSIGN(const EncodedKeys encoded, space->Encode(columns));
+    contents = KeyIndex();
+    Contents& epoch = epochs.emplace_back();
+    for (int64_t row = 0; row < encoded.rows; ++row)
+      epoch.of_row.push_back(contents.Insert(encoded[row]));
+    epoch.count = contents.size();
+  }
+  auto folded = FoldMultiset(batch.events, open, epochs, covered);
   if (!folded.ok()) return folded.error().Wrap(table_.layout.table);
   outcome_.stats.replays = folded->replays;
   outcome_.stats.unchanged = folded->unchanged;
 
   std::vector<OutputRow> closed;
   for (const MultisetResult::Ended& ended : folded->closings) {
-    const auto content = static_cast<size_t>(ended.content);
-    const OpenVersion& version = rows.versions[places[content][ended.instance]];
+    const OpenVersion& version = rows.versions[order[ended.instance]];
     closed.push_back(
-        Ended(version, open[content][ended.instance].row, ended.valid_to, ended.to, ended.deleted));
+        Ended(version, open[ended.instance].row, ended.valid_to, ended.to, ended.deleted));
     Hit(version);
   }
-  return Write(*space, folded->versions, std::move(closed), batch.keys);
+  // Rows with like contents side by side, as their keys are in other tables.
+  for (Version& version : folded->versions)
+    version.key = epochs.back().of_row[static_cast<size_t>(version.row)];
+  return Write(*space, folded->versions, std::move(closed), contents);
 }
 
 Status Merge::Write(const RowSpace& space, const std::vector<Version>& versions,
@@ -214,30 +234,29 @@ Status Merge::CloseTheRest(const Batch& batch) {
   for (const Event& event : batch.events) {
     if (event.op == 't') truncates.push_back(&event);
   }
-  return ReadOpenRows(
-      table_, files_, batch.keys, !table_.layout.keyed(), [&](OpenRows rows) -> Status {
-        std::vector<OutputRow> closed;
-        for (size_t i = 0; i < rows.versions.size(); ++i) {
-          const OpenVersion& version = rows.versions[i];
-          if (version.key >= 0) continue;
-          const auto first = std::find_if(truncates.begin(), truncates.end(), [&](const Event* t) {
-            return t->position > version.from;
-          });
-          if (first == truncates.end()) continue;
-          closed.push_back(Ended(version, static_cast<int64_t>(i),
-                                 std::max((*first)->time, version.valid_from), (*first)->position,
-                                 true));
-          Hit(version);
-        }
-        if (closed.empty()) return {};
-        RowSpace::Joiner joiner(table_.layout.columns.size());
-        for (const OpenRows::Chunk& chunk : rows.chunks)
-          joiner.Add(chunk.values, chunk.texts, chunk.rows);
-        MR_ASSIGN(const auto space, joiner.Join(1, {}, table_.threads));
-        outcome_.stats.closed += static_cast<int64_t>(closed.size());
-        outcome_.changed = true;
-        return writer_.WriteHistory(*space, std::move(closed));
-      });
+  const WholeRow whole_row = table_.layout.keyed() ? nullptr : &batch.epochs.front();
+  return ReadOpenRows(table_, files_, batch.keys, whole_row, [&](OpenRows rows) -> Status {
+    std::vector<OutputRow> closed;
+    for (size_t i = 0; i < rows.versions.size(); ++i) {
+      const OpenVersion& version = rows.versions[i];
+      if (version.key >= 0) continue;
+      const auto first = std::find_if(truncates.begin(), truncates.end(),
+                                      [&](const Event* t) { return t->position > version.from; });
+      if (first == truncates.end()) continue;
+      closed.push_back(Ended(version, static_cast<int64_t>(i),
+                             std::max((*first)->time, version.valid_from), (*first)->position,
+                             true));
+      Hit(version);
+    }
+    if (closed.empty()) return {};
+    RowSpace::Joiner joiner(table_.layout.columns.size());
+    for (const OpenRows::Chunk& chunk : rows.chunks)
+      joiner.Add(chunk.values, chunk.texts, chunk.rows);
+    MR_ASSIGN(const auto space, joiner.Join(1, {}, table_.threads));
+    outcome_.stats.closed += static_cast<int64_t>(closed.size());
+    outcome_.changed = true;
+    return writer_.WriteHistory(*space, std::move(closed));
+  });
 }
 
 Status Merge::SettleFiles() {
@@ -250,14 +269,14 @@ Status Merge::SettleFiles() {
     std::sort(file.hits.begin(), file.hits.end());
     if (!file.hits.empty()) {
       fates[i] = FateOf(data.file_size, data.record_count,
-                        static_cast<int64_t>(file.dead.size() + file.hits.size()));
+                        static_cast<int64_t>(file.dead.size() + file.hits.size()), options_.upkeep);
     }
     if (fates[i] != FileFate::kDelta) continue;
     foldable.push_back(i);
     sizes.push_back(data.file_size);
   }
   std::vector<bool> folded(files_.size(), false);
-  for (const size_t chosen : ChooseFold(sizes)) folded[foldable[chosen]] = true;
+  for (const size_t chosen : ChooseFold(sizes, options_.upkeep)) folded[foldable[chosen]] = true;
   for (size_t i = 0; i < files_.size(); ++i) {
     CurrentFile& file = files_[i];
     if (folded[i]) {
@@ -272,7 +291,8 @@ Status Merge::SettleFiles() {
         break;
       case FileFate::kRewrite:
         ++outcome_.stats.files_rewritten;
-        MR_TRY(writer_.MoveCurrent(file, file.task.entry.file.file_size > kSmallFileBytes));
+        MR_TRY(writer_.MoveCurrent(
+            file, file.task.entry.file.file_size > options_.upkeep.small_file_bytes));
         break;
       case FileFate::kDelta:
         ++outcome_.stats.files_delta;
@@ -302,7 +322,7 @@ Status Merge::FoldHistory() {
       tasks.push_back(&task);
       sizes.push_back(task.entry.file.file_size);
     }
-    for (const size_t chosen : ChooseFold(sizes)) {
+    for (const size_t chosen : ChooseFold(sizes, options_.upkeep)) {
       ++outcome_.stats.files_folded;
       MR_TRY(writer_.MoveHistory(*tasks[chosen], deleted));
     }

@@ -8,6 +8,7 @@
 #include "pipeline/silver/event_decoder.h"
 #include "pipeline/silver/fold.h"
 #include "pipeline/silver/table_access.h"
+#include "pipeline/silver/upkeep.h"
 #include "table/data_writer.h"
 #include "table/snapshot_producer.h"
 
@@ -16,6 +17,7 @@ namespace millrace::silver {
 struct MergeOptions {
   FoldOptions fold;
   table::DataWriterOptions writer;
+  UpkeepOptions upkeep;
 };
 
 struct MergeStats {

@@ -1,35 +1,34 @@
 #include "pipeline/silver/upkeep.h"
 
 #include <algorithm>
-#include <array>
 #include <numeric>
 
 namespace millrace::silver {
 namespace {
 
-constexpr std::array<int64_t, 3> kTiers = {kTinyFileBytes, 2 << 20, kSmallFileBytes};
-constexpr size_t kMaxPerTier = 8;
 constexpr int64_t kMaxFoldBytes = 64 << 20;  // in one merge, so that none takes long
 
 }  // namespace
 
-FileFate FateOf(int64_t file_bytes, int64_t rows, int64_t dead) {
+FileFate FateOf(int64_t file_bytes, int64_t rows, int64_t dead, const UpkeepOptions& options) {
   if (dead >= rows) return FileFate::kRemove;
   // A fifth: each closed row pays for at most five that are copied, and readers skip at most a
   // fifth.
-  if (file_bytes <= kTinyFileBytes || dead * 5 >= rows) return FileFate::kRewrite;
+  if (file_bytes <= options.tiny_file_bytes || dead * 5 >= rows) return FileFate::kRewrite;
   return FileFate::kDelta;
 }
 
-std::vector<size_t> ChooseFold(const std::vector<int64_t>& file_bytes) {
+std::vector<size_t> ChooseFold(const std::vector<int64_t>& file_bytes,
+                               const UpkeepOptions& options) {
   std::vector<size_t> order(file_bytes.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::stable_sort(order.begin(), order.end(),
                    [&](size_t a, size_t b) { return file_bytes[a] < file_bytes[b]; });
-  for (const int64_t tier : kTiers) {
+  const int64_t small = options.small_file_bytes;
+  for (const int64_t tier : {small / 64, small / 8, small}) {
     const auto below = static_cast<size_t>(std::count_if(
         file_bytes.begin(), file_bytes.end(), [&](int64_t bytes) { return bytes < tier; }));
-    if (below <= kMaxPerTier) continue;
+    if (below <= options.max_small_files) continue;
     std::vector<size_t> chosen;
     int64_t bytes = 0;
     for (size_t i = 0;
