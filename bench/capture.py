@@ -161,6 +161,7 @@ def drain_tpcb(setting: Setting) -> None:
     timed([*pgbench, "-i", "-q", "-s", max(1, 20 // setting.scale), database.name], environment=environment)
     backlog = _Backlog(setting, database, "drain_tpcb")
     timed([*pgbench, "-n", "-c", 4, "-j", 2, "-t", transactions // 4, database.name], environment=environment)
+    database.execute("CHECKPOINT")  # the last asynchronous commits are on disk now
     history = database.value("SELECT count(*) FROM pgbench_history")
     balance = database.value("SELECT sum(delta) FROM pgbench_history")
 

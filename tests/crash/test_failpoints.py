@@ -14,6 +14,9 @@ SOURCES = pathlib.Path(__file__).resolve().parents[2] / "src"
 NAMES = sorted({name for file in SOURCES.rglob("*.cc") if not file.stem.endswith("_test")
                 for name in re.findall(r'MR_FAILPOINT\("([^"]+)"\)', file.read_text())})
 
+# Of catalogs that cannot commit several tables at once; the binary has none so far. silver_stage_test.cc passes it with a fake one.
+ELSEWHERE = {"silver.between_commits"}
+
 
 def _create(database, large: bool = False) -> None:
     database.execute("""
@@ -51,7 +54,7 @@ def gold(millrace):
     millrace.write_config()
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if not n.endswith("_rollup")])
+@pytest.mark.parametrize("name", [n for n in NAMES if not n.endswith("_rollup") and n not in ELSEWHERE])
 def test_failpoint(name, millrace, audit, database, gold):
     large, more_tables = "delete_file" in name, name.startswith("capture.")
     _create(database, large)
@@ -98,4 +101,4 @@ def test_failpoint_of_the_roll_up(name, millrace, audit, database):
 
 
 def test_names_are_found():
-    assert len(NAMES) > 10, NAMES
+    assert len(NAMES) > 10 and ELSEWHERE <= set(NAMES), NAMES
