@@ -53,7 +53,7 @@ Status ChangeDecoder::HandleBegin(std::string_view message) {
               .commit_time = begin.commit_time,
               .xid = begin.xid,
               .snapshot = false,
-              .previous_end = position_.commit_time == 0 ? 0 : position_.resume_lsn,
+              .previous_end = last_end_,
               .origin = std::nullopt,
               .origin_lsn = 0,
               .read_time = WallClockNow()};
@@ -65,6 +65,7 @@ Status ChangeDecoder::HandleCommit(std::string_view message) {
   MR_ASSIGN(const CommitMessage commit, ParseCommit(message));
   if (commit.commit_lsn != commit_lsn_) return OutOfOrder("COMMIT of another transaction than BEGIN's");
   in_transaction_ = false;
+  last_end_ = commit.end_lsn;
   position_.resume_lsn = std::max(position_.resume_lsn, commit.end_lsn);
   if (skipping_) return {};
   position_.last = {commit_lsn_, ordinal_ > 0 ? ordinal_ - 1 : 0};

@@ -78,6 +78,7 @@ class ChangeDecoder {
   bool skipping_ = false;  // this transaction is covered already
   bool encoder_ready_ = false;
   Lsn commit_lsn_ = 0;
+  Lsn last_end_ = 0;             // of the transaction before, when we saw it
   int64_t ordinal_ = 0;
   EventContext context_;
 };

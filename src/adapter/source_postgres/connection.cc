@@ -123,7 +123,7 @@ Status Connection::Execute(const std::string& sql) {
   return {};
 }
 
-Status Connection::CopyOut(const std::string& sql, const std::function<Status(char*, size_t)>& row) {
+Status Connection::CopyOut(const std::string& sql, const std::function<Status(char*, size_t)>& row, CopyFormat format) {
   {
     const ResultPtr start(PQexec(connection_, sql.c_str()));
     if (PQresultStatus(start.get()) != PGRES_COPY_OUT) return ResultError(Abbreviate(sql), start.get());
@@ -133,7 +133,7 @@ Status Connection::CopyOut(const std::string& sql, const std::function<Status(ch
     const int size = PQgetCopyData(connection_, &buffer, 0);
     if (size < 0) break;  // -1: done, -2: error; the result tells which
     auto length = static_cast<size_t>(size);
-    if (length > 0 && buffer[length - 1] == '\n') --length;
+    if (format == CopyFormat::kText && length > 0 && buffer[length - 1] == '\n') --length;
     Status status = row(buffer, length);
     PQfreemem(buffer);
     if (!status.ok()) return status;  // the connection is left in the middle of its COPY: its owner closes it

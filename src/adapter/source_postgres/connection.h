@@ -51,9 +51,10 @@ class Connection {
   // Parameters are text, $1 and on; a replication connection takes none.
   Result<Rows> Query(const std::string& sql, const std::vector<std::string>& parameters = {});
   Status Execute(const std::string& sql);
-  // Runs a COPY ... TO STDOUT; `row` gets each data row, without its line feed, in a buffer that it may change. Stops at its first error.
-  Status CopyOut(const std::string& sql, const std::function<Status(char* data, size_t size)>& row);
-
+  enum class CopyFormat { kText, kBinary };
+  // Runs a COPY ... TO STDOUT; `row` gets what the server sends in one piece, in a buffer that it may change: of the text format a row without
+  // its line feed. Stops at its first error.
+  Status CopyOut(const std::string& sql, const std::function<Status(char* data, size_t size)>& row, CopyFormat format = CopyFormat::kText);
   // Asks the server to give up what it is doing for this connection. From any thread, while another waits for a query's end.
   void Cancel();
 

@@ -33,6 +33,8 @@ struct PostgresSourceOptions {
   size_t batch_bytes = 1 << 20;             // a batch is handed over when it has grown to this
   std::chrono::milliseconds status_interval{10'000};
   std::chrono::milliseconds table_check_interval{10'000};  // between two looks for new tables
+  // A source that is further ahead of us than this is read through the SQL interface first, in windows of as much WAL. 0: never.
+  int64_t catch_up_bytes = 64 << 20;
 
   // The last table versions that Bronze knows (its _schemas), so that columns keep their identity over a restart.
   std::vector<TableSchema> known_schemas;

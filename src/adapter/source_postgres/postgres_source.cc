@@ -1,6 +1,7 @@
 #include "adapter/source_postgres/postgres_source.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "adapter/source_postgres/key_types.h"
 #include "adapter/source_postgres/publication.h"
@@ -35,6 +36,11 @@ Result<std::unique_ptr<PostgresSource>> PostgresSource::Open(PostgresSourceOptio
   MR_TRY(CheckServer(*source->catalog_));
   for (const TableSchema& schema : source->options_.known_schemas) source->known_[schema.relation_oid] = schema;
   return source;
+}
+
+PostgresSource::~PostgresSource() {
+  CloseStream();
+  AdvanceSlot();
 }
 
 bool PostgresSource::Captures(const std::string& qualified_name) const {
@@ -175,8 +181,25 @@ Status PostgresSource::Snapshot(RecordSink& sink, const std::function<void(const
 void PostgresSource::Confirm(const SourcePosition& position) {
   const std::lock_guard lock(stream_mutex_);
   confirmed_ = std::max(confirmed_, position.resume_lsn);
-  if (stream_) stream_->Confirm(confirmed_);
+  if (stream_) {
+    stream_->Confirm(confirmed_);
+  } else {
+    slot_behind_ = true;
+  }
   if (watcher_) watcher_->Confirmed(position);
+}
+
+void PostgresSource::AdvanceSlot() {
+  Lsn confirmed;
+  {
+    const std::lock_guard lock(stream_mutex_);
+    if (!std::exchange(slot_behind_, false)) return;
+    confirmed = confirmed_;
+  }
+  const auto advanced = catalog_->Query(
+      "SELECT pg_replication_slot_advance(slot_name, $2::pg_lsn) FROM pg_replication_slots "
+      "WHERE slot_name = $1 AND confirmed_flush_lsn < $2::pg_lsn AND NOT active", {options_.slot, FormatLsn(confirmed)});
+  if (!advanced.ok()) log::Warn("capture", "slot {} was not moved: {}", options_.slot, advanced.error().message());
 }
 
 Result<Lsn> PostgresSource::CurrentLsn() {

@@ -25,6 +25,8 @@ class PostgresSource final : public Source {
   // Connects and checks what has to hold for any run: wal_level, encoding, version. Changes nothing on the server.
   static Result<std::unique_ptr<PostgresSource>> Open(PostgresSourceOptions options);
 
+  ~PostgresSource() override;
+
   Status Prepare(const ResumePoint& resume, const std::function<Status()>& before_create) override;
   bool needs_snapshot() const override { return created_slot_.has_value(); }
   Status Snapshot(RecordSink& sink, const std::function<void(const SnapshotProgress&)>& progress, std::stop_token stop) override;
@@ -42,6 +44,11 @@ class PostgresSource final : public Source {
   Status CreateOwnSlot(const std::function<Status()>& before_create);
   Status Resume(const SourcePosition& position, const std::optional<SlotState>& slot);
   Status AdoptSlot(const SlotState& slot);
+  // Reads a large backlog, up to `until` or until little is left, through the SQL interface.
+  Status ReadBacklog(const std::string& publication_names, TableWatcher& watcher, ChangeDecoder& decoder, BatchWriter& writer,
+                     std::optional<Lsn> until, std::stop_token stop);
+  // The slot to what was confirmed while no stream told it.
+  void AdvanceSlot();
   Status ReadArrival(TableWatcher& watcher, ChangeDecoder& decoder, BatchWriter& writer, std::stop_token stop);
   Result<std::unique_ptr<CapturedTable>> Resolve(const RelationMessage& relation);
   Result<std::unique_ptr<CapturedTable>> ResolveOnce(const RelationMessage& relation);
@@ -60,6 +67,7 @@ class PostgresSource final : public Source {
   // Stays open after Stream returned, so that what is confirmed then still reaches the slot; until Prepare or the end of this object.
   std::unique_ptr<ReplicationStream> stream_;
   Lsn confirmed_ = 0;
+  bool slot_behind_ = false;                 // what was confirmed while no stream was open has not reached the slot
   std::unique_ptr<TableWatcher> watcher_;
   std::mutex stream_mutex_;                  // guards the three
 };

@@ -3,8 +3,9 @@
 #include <chrono>
 #include <functional>
 
-#include "adapter/source_postgres/postgres_source.h"
+#include "adapter/source_postgres/catch_up.h"
 #include "adapter/source_postgres/copy_text.h"
+#include "adapter/source_postgres/postgres_source.h"
 #include "adapter/source_postgres/publication.h"
 #include "adapter/source_postgres/snapshot_session.h"
 #include "base/failpoint.h"
@@ -20,6 +21,7 @@ using namespace std::chrono_literals;
 constexpr auto kPoll = 100ms;        // how late a stop may be noticed
 constexpr auto kLinger = 5ms;        // how long a finished transaction waits for company when nothing more has arrived
 constexpr auto kIdlePace = 1s;       // between two empty batches
+constexpr Lsn kSlotPace = 1 << 30;   // WAL read from a backlog between two moves of the slot
 constexpr auto kUntilPace = 200ms;   // between two questions to the server how far it is, when running up to an LSN
 
 // Decides when what was read goes to the sink, and when a run up to an LSN is done.
@@ -122,15 +124,9 @@ Status PostgresSource::Stream(RecordSink& sink, std::optional<Lsn> until_lsn, st
   MR_ASSIGN(const std::string publications, PublicationNames(*catalog_, options_.publication));
   const std::string database = catalog_->database();
   CloseStream();
-  MR_ASSIGN(auto opened, ReplicationStream::Start(std::move(replication_), options_.slot, publications, start_->resume_lsn,
-                                                  options_.status_interval));
-  log::Info("capture", "streaming from slot {} at {}", options_.slot, FormatLsn(start_->resume_lsn));
-  ReplicationStream& stream = *opened;
   TableWatcher* watcher;
   {
     const std::lock_guard lock(stream_mutex_);
-    stream_ = std::move(opened);
-    if (confirmed_ != 0) stream_->Confirm(confirmed_);
     watcher_ = std::make_unique<TableWatcher>(options_);
     watcher = watcher_.get();
   }
@@ -153,9 +149,67 @@ Status PostgresSource::Stream(RecordSink& sink, std::optional<Lsn> until_lsn, st
     watcher->WaitFirstLook(stop);
     if (const auto* arrival = watcher->ready()) until_lsn = std::max(*until_lsn, arrival->slot.consistent_point);
   }
-  Status status = Reader(stream, decoder, writer, *watcher, read_arrival, until_lsn).Run(stop);
+  Status status = ReadBacklog(publications, *watcher, decoder, writer, until_lsn, stop);
+  if (status.ok() && until_lsn && decoder.position().resume_lsn >= *until_lsn) return status;
+  if (status.ok() && !stop.stop_requested()) {
+    const Lsn start = decoder.position().resume_lsn;
+    MR_ASSIGN(auto stream, ReplicationStream::Start(std::move(replication_), options_.slot, publications, start, options_.status_interval));
+    log::Info("capture", "streaming from slot {} at {}", options_.slot, FormatLsn(start));
+    ReplicationStream& opened = *stream;
+    {
+      const std::lock_guard lock(stream_mutex_);
+      stream_ = std::move(stream);
+      slot_behind_ = false;
+      if (confirmed_ != 0) stream_->Confirm(confirmed_);
+    }
+    status = Reader(opened, decoder, writer, *watcher, read_arrival, until_lsn).Run(stop);
+  }
   if (!status.ok()) CloseStream();
   return status;
+}
+
+Status PostgresSource::ReadBacklog(const std::string& publication_names, TableWatcher& watcher, ChangeDecoder& decoder, BatchWriter& writer,
+                                   std::optional<Lsn> until, std::stop_token stop) {
+  const auto window = static_cast<Lsn>(options_.catch_up_bytes);
+  if (window == 0) return {};
+  MR_ASSIGN(const Lsn flushed, CurrentLsn());
+  Lsn goal = std::min(until.value_or(flushed), flushed);
+  const auto behind = [&] { return goal > decoder.position().resume_lsn ? goal - decoder.position().resume_lsn : 0; };
+  if (behind() <= window) return {};
+  log::Info("capture", "catching up with {} MB of WAL", behind() >> 20);
+  auto backlog = CatchUp::Start(options_, publication_names, decoder.position().resume_lsn);
+  if (!backlog.ok()) {
+    log::Info("capture", "no catching up over SQL, streaming all of it: {}", backlog.error().message());
+    return {};
+  }
+  const auto take_arrival = [&]() -> Status {
+    const auto* arrival = watcher.ready();
+    if (arrival == nullptr || !decoder.StandsAt(arrival->slot.consistent_point)) return {};
+    return ReadArrival(watcher, decoder, writer, stop);
+  };
+  Lsn advanced = decoder.position().resume_lsn;
+  while (behind() > 0 && !stop.stop_requested()) {
+    const Lsn end = std::min(goal, decoder.position().resume_lsn + window);
+    MR_TRY((*backlog)->ReadTo(end, [&](Lsn lsn, std::string_view message) -> Status {
+      MR_TRY(decoder.Handle(lsn, message));
+      return take_arrival();
+    }, stop));
+    decoder.Advance(end);
+    MR_TRY(take_arrival());
+    writer.EndsAt(decoder.position());
+    MR_TRY(writer.Flush());
+    MR_FAILPOINT("capture.backlog_window_read");
+    if (!until && behind() == 0) {
+      MR_ASSIGN(goal, CurrentLsn());
+      if (behind() <= window / 4) break;  // the stream does the rest, in less time than a window takes to begin
+    }
+    if (decoder.position().resume_lsn - advanced > kSlotPace) {
+      AdvanceSlot();
+      advanced = decoder.position().resume_lsn;
+    }
+  }
+  AdvanceSlot();  // or the server would decode it all once more before it streams
+  return {};
 }
 
 // Puts the rows of new tables into the stream, here: docs/formats/events.md, "Snapshot".
