@@ -8,8 +8,8 @@ namespace millrace::table {
 namespace {
 
 constexpr int64_t kTargetBytes = 8 << 20;
-constexpr int64_t kAlwaysMerge = 64 << 10;
-constexpr int64_t kEntryBytes = 400;  // a compressed entry of some 20 columns
+constexpr int64_t kMaxEntries = 8192;
+constexpr int64_t kFewEntries = 32;  // manifests up to this are always merged
 constexpr size_t kManyManifests = 20;
 
 bool SplitsByBoolean(const iceberg::TableMetadata& metadata, int32_t spec_id) {
@@ -52,21 +52,25 @@ ManifestGroup GroupOf(const iceberg::ManifestFile& manifest,
 std::vector<size_t> ChooseMerges(const std::vector<iceberg::ManifestFile>& kept,
                                  const ManifestGroup& group, size_t new_entries,
                                  const iceberg::TableMetadata& metadata) {
+  const auto entries = [&kept](size_t i) -> int64_t {
+    return kept[i].added_files + kept[i].existing_files;
+  };
   std::vector<size_t> candidates;
   for (size_t i = 0; i < kept.size(); ++i) {
     if (GroupOf(kept[i], metadata) == group && kept[i].length < kTargetBytes)
       candidates.push_back(i);
   }
   std::sort(candidates.begin(), candidates.end(),
-            [&kept](size_t a, size_t b) { return kept[a].length < kept[b].length; });
+            [&entries](size_t a, size_t b) { return entries(a) < entries(b); });
   const bool many = candidates.size() >= kManyManifests;
-  int64_t total = static_cast<int64_t>(new_entries) * kEntryBytes;
+  int64_t total = static_cast<int64_t>(new_entries);
+  int64_t bytes = 0;
   std::vector<size_t> chosen;
   for (const size_t i : candidates) {
-    const int64_t length = kept[i].length;
-    if (total + length > kTargetBytes) break;
-    if (!many && length > std::max(kAlwaysMerge, total)) break;
-    total += length;
+    if (total + entries(i) > kMaxEntries || bytes + kept[i].length > kTargetBytes) break;
+    if (!many && entries(i) > std::max(kFewEntries, total)) break;
+    total += entries(i);
+    bytes += kept[i].length;
     chosen.push_back(i);
   }
   return chosen;

@@ -25,10 +25,10 @@ ManifestGroup GroupOf(const iceberg::DataFile& file, const iceberg::TableMetadat
 ManifestGroup GroupOf(const iceberg::ManifestFile& manifest,
                       const iceberg::TableMetadata& metadata);
 
-// Which of the manifests that stay are worth rewriting into the group's new one, of about
-// `new_entries` entries: those not larger than what is written anyway (so each entry is rewritten a
-// logarithmic number of times), and when there are more than 20 all small ones; never beyond 8 MiB
-// together. Indexes into `kept`.
+// Which of the manifests that stay are worth rewriting into the group's new one of `new_entries`
+// entries: those with not more entries than are written anyway (so an entry is rewritten a
+// logarithmic number of times), and when there are 20 or more all small ones; never beyond 8 MiB or
+// 8192 entries together. Indexes into `kept`.
 std::vector<size_t> ChooseMerges(const std::vector<iceberg::ManifestFile>& kept,
                                  const ManifestGroup& group, size_t new_entries,
                                  const iceberg::TableMetadata& metadata);
