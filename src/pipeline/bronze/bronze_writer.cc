@@ -236,7 +236,7 @@ void BronzeWriter::Commit() {
 }
 
 Status BronzeWriter::Do(Work work) {
-  for (ClosedFile& file : work.files) MR_TRY(committer_.Store(std::move(file)));
+  MR_TRY(committer_.Store(std::move(work.files)));
   if (work.commit) {
     MR_TRY(committer_.Commit(*work.commit));
     last_commit_at_ = Steady::now();

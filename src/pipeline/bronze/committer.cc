@@ -1,20 +1,42 @@
 #include "pipeline/bronze/committer.h"
 
 #include <algorithm>
+#include <atomic>
+#include <thread>
 #include <tuple>
 
 #include "base/failpoint.h"
 
 namespace millrace::bronze {
 
-Status Committer::Store(ClosedFile closed) {
+namespace {
+
+constexpr size_t kStores = 8;  // at a time
+
+}  // namespace
+
+Status Committer::StoreSchema(const ClosedFile& closed) {
   const std::pair<std::string, std::string> schema{closed.file.topic, closed.file.schema};
-  if (!schemas_.contains(schema)) {
-    MR_TRY(commitlog::WriteSchema(*store_, schema.first, closed.stream->schema));
-    schemas_.insert(schema);
+  if (schemas_.contains(schema)) return {};
+  MR_TRY(commitlog::WriteSchema(*store_, schema.first, closed.stream->schema));
+  schemas_.insert(schema);
+  return {};
+}
+
+Status Committer::Store(std::vector<ClosedFile> files) {
+  for (const ClosedFile& closed : files) MR_TRY(StoreSchema(closed));
+  std::vector<Status> done(files.size());
+  std::atomic<size_t> next = 0;
+  const auto store = [&] {
+    for (size_t i = next++; i < files.size(); i = next++) done[i] = files[i].Store(*store_);
+  };
+  {
+    std::vector<std::jthread> others;
+    for (size_t i = 1; i < std::min(files.size(), kStores); ++i) others.emplace_back(store);
+    store();
   }
-  MR_TRY(closed.Store(*store_));
-  stored_.push_back(std::move(closed.file));
+  for (const Status& status : done) MR_TRY(status);
+  for (ClosedFile& closed : files) stored_.push_back(std::move(closed.file));
   return {};
 }
 
