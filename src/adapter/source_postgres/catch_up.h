@@ -15,7 +15,7 @@ namespace millrace::postgres {
 
 // Reads a backlog through PostgreSQL's SQL interface to logical decoding instead of START_REPLICATION. A walsender sends each message for
 // itself, which is most of its work; one COPY of pg_logical_slot_get_binary_changes gives the same messages more than twice as fast
-// (docs/decisions). Works on a temporary copy of the slot: the slot itself moves with what is confirmed, as ever.
+// (docs/decisions/0006). Works on a temporary copy of the slot: the slot itself moves with what is confirmed, as ever.
 class CatchUp {
  public:
   // `from`: where our copy begins to read. The connection is an ordinary one of a role that may replicate.

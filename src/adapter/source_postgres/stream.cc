@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
+#include <thread>
 
 #include "adapter/source_postgres/catch_up.h"
 #include "adapter/source_postgres/copy_text.h"
@@ -20,6 +21,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kPoll = 100ms;        // how late a stop may be noticed
 constexpr auto kLinger = 5ms;        // how long a finished transaction waits for company when nothing more has arrived
+constexpr auto kNap = 300us;         // between two looks at the socket while a transaction comes in
 constexpr auto kIdlePace = 1s;       // between two empty batches
 constexpr Lsn kSlotPace = 1 << 30;   // WAL read from a backlog between two moves of the slot
 constexpr auto kUntilPace = 200ms;   // between two questions to the server how far it is, when running up to an LSN
@@ -78,6 +80,8 @@ class Reader {
       stream_.AskForKeepalive();
       last_asked_ = now;
     }
+    // The rest of a transaction is on its way: letting more of it come saves two system calls a row and costs no throughput.
+    if (decoder_.in_transaction()) std::this_thread::sleep_for(kNap);
     return stream_.Wait(wait);
   }
 
@@ -196,9 +200,9 @@ Status PostgresSource::ReadBacklog(const std::string& publication_names, TableWa
     }, stop));
     decoder.Advance(end);
     MR_TRY(take_arrival());
+    MR_FAILPOINT("capture.before_hand_over");
     writer.EndsAt(decoder.position());
     MR_TRY(writer.Flush());
-    MR_FAILPOINT("capture.backlog_window_read");
     if (!until && behind() == 0) {
       MR_ASSIGN(goal, CurrentLsn());
       if (behind() <= window / 4) break;  // the stream does the rest, in less time than a window takes to begin
