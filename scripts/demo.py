@@ -107,7 +107,7 @@ def caught_up(target):
     def reached(status):
         bronze, silver = status["bronze"], status["silver"]
         return (bronze["snapshot"] == "done" and bronze["resume_lsn"] is not None and lsn(bronze["resume_lsn"]) >= target and
-                silver["bronze_commit"] >= bronze["commit"])
+                silver["cut"] > 0 and silver["pending_records"] == 0)
     return reached
 
 

@@ -47,6 +47,19 @@ Status ReadCut(Lake& lake, Engine& engine, LakeStatus& status) {
   return {};
 }
 
+Status CountPending(ObjectStore& bronze, LakeStatus& status) {
+  constexpr size_t kAtOnce = 1000;
+  for (int64_t number = status.mark.bronze_commit;;) {
+    MR_ASSIGN(const std::vector<BronzeCommit> commits, commitlog::ReadAfter(bronze, number, kAtOnce));
+    if (commits.empty()) return {};
+    number = commits.back().number;
+    for (const BronzeCommit& commit : commits) {
+      ++status.pending_commits;
+      for (const BronzeFile& file : commit.files) status.pending_records += file.records;
+    }
+  }
+}
+
 std::string TopicOf(const LoadedTable& table) {
   const auto property = table.metadata.properties.find(std::string(silver::kTopicProperty));
   return property == table.metadata.properties.end() ? std::string() : property->second;
@@ -76,6 +89,7 @@ Result<LakeStatus> ReadLakeStatus(const Config& config) {
     list.push_back({pinned.table.ident.ToString(), TopicOf(pinned.table), facts});
   }
   MR_TRY(ReadCut(*lake, *engine, status));
+  MR_TRY(CountPending(*lake->bronze, status));
   status.bronze_writer = LakeLock::Holder(config.lake.path, "bronze");
   status.silver_writer = LakeLock::Holder(config.lake.path, "silver");
   status.gold_writer = LakeLock::Holder(config.lake.path, "gold");

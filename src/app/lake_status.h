@@ -33,6 +33,8 @@ struct LakeStatus {
   std::optional<Micros> last_commit_at;
   silver::CutMark mark;           // cut 0: nothing published yet
   std::optional<NewestCut> cut;
+  // What Bronze holds beyond the mark. Zero records: Silver has everything, whatever idle commits came since.
+  int64_t pending_commits = 0, pending_records = 0;
   std::vector<Table> silver, gold;
   std::optional<std::string> bronze_writer, silver_writer, gold_writer;  // processes of this machine
 

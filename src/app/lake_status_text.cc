@@ -76,6 +76,8 @@ json::Value ToJson(const LakeStatus& status, const Config& config) {
   json::Value silver;
   silver.Set("cut", status.mark.cut);
   silver.Set("bronze_commit", status.mark.bronze_commit);
+  silver.Set("pending_commits", status.pending_commits);
+  silver.Set("pending_records", status.pending_records);
   silver.Set("commit_lsn", status.cut ? json::Value(FormatLsn(status.cut->commit_lsn)) : json::Value());
   silver.Set("commit_time", status.cut ? TimeOrNull(status.cut->commit_time) : json::Value());
   silver.Set("published_at", status.cut ? TimeOrNull(status.cut->published_at) : json::Value());
@@ -120,8 +122,10 @@ std::string ToText(const LakeStatus& status, const Config& config) {
   out += Format("; snapshot {}; {}\n", SnapshotName(status.bronze.snapshot), Writer(status.bronze_writer));
 
   if (status.cut) {
-    out += Format("silver  cut {}, {}, up to {}; {}\n", status.mark.cut, Ago(status.cut->published_at, status.now),
-                  FormatLsn(status.cut->commit_lsn), Writer(status.silver_writer));
+    out += Format("silver  cut {}, {}, up to {}; {}; {}\n", status.mark.cut, Ago(status.cut->published_at, status.now),
+                  FormatLsn(status.cut->commit_lsn),
+                  status.pending_records == 0 ? "has all of Bronze" : GroupDigits(status.pending_records) + " records behind Bronze",
+                  Writer(status.silver_writer));
   } else {
     out += Format("silver  nothing published yet; {}\n", Writer(status.silver_writer));
   }
