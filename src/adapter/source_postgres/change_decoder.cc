@@ -77,7 +77,7 @@ Status ChangeDecoder::HandleCommit(std::string_view message) {
 }
 
 Status ChangeDecoder::HandleRelation(std::string_view message) {
-  MR_ASSIGN(const RelationMessage relation, ParseRelation(message));
+  MR_ASSIGN(RelationMessage relation, ParseRelation(message));
   last_entry_ = nullptr;
   last_oid_ = 0;
   MR_ASSIGN(std::unique_ptr<CapturedTable> table, resolver_(relation));
@@ -85,6 +85,7 @@ Status ChangeDecoder::HandleRelation(std::string_view message) {
   entry.table = std::move(table);
   entry.old_row.resize(relation.columns.size());
   entry.new_row.resize(relation.columns.size());
+  entry.relation = std::move(relation);
   return {};
 }
 
@@ -100,7 +101,7 @@ Status ChangeDecoder::HandleRow(Lsn lsn, std::string_view message) {
   Entry& entry = *last_entry_;
   if (skipping_ || entry.table == nullptr) return {};
   if (entry.table->pending) {
-    MR_ASSIGN(const bool left_out, LeftOut(*entry.table));
+    MR_ASSIGN(const bool left_out, LeftOut(entry));
     if (left_out) return {};
   }
   MR_ASSIGN(const OldTuple old, ParseTuples(row, entry.old_row, entry.new_row));
@@ -155,7 +156,7 @@ Status ChangeDecoder::HandleTruncate(Lsn lsn, std::string_view message) {
     if (found == relations_.end()) return OutOfOrder(Format("TRUNCATE of relation {} before its RELATION", oid));
     if (found->second.table == nullptr) continue;
     if (found->second.table->pending) {
-      MR_ASSIGN(const bool left_out, LeftOut(*found->second.table));
+      MR_ASSIGN(const bool left_out, LeftOut(found->second));
       if (left_out) continue;
     }
     MR_TRY(Put(*found->second.table, {.op = 't', .lsn = lsn}));
@@ -163,9 +164,16 @@ Status ChangeDecoder::HandleTruncate(Lsn lsn, std::string_view message) {
   return {};
 }
 
-Result<bool> ChangeDecoder::LeftOut(CapturedTable& table) {
+Result<bool> ChangeDecoder::LeftOut(Entry& entry) {
   if (!pending_gate_) return false;
-  return pending_gate_(table);
+  MR_ASSIGN(const bool left_out, pending_gate_(*entry.table));
+  if (left_out) return true;
+  // The snapshot told what the table looks like.
+  MR_ASSIGN(entry.table, resolver_(entry.relation));
+  if (entry.table != nullptr && entry.table->pending) {
+    return Fail(ErrorKind::kUnavailable, "table {}.{}: changed again while its rows were read", entry.relation.schema, entry.relation.table);
+  }
+  return entry.table == nullptr;
 }
 
 void ChangeDecoder::SnapshotPut(const EventPosition& last) {

@@ -53,6 +53,7 @@ class ChangeDecoder {
  private:
   struct Entry {
     std::unique_ptr<CapturedTable> table;  // nullptr: not captured
+    RelationMessage relation;
     Tuple old_row, new_row;                // scratch, as wide as the relation
   };
 
@@ -63,7 +64,7 @@ class ChangeDecoder {
   Status HandleTruncate(Lsn lsn, std::string_view message);
   Status Update(Entry& entry, OldTuple old, Lsn lsn);
   Status Put(CapturedTable& table, Event event);
-  Result<bool> LeftOut(CapturedTable& table);
+  Result<bool> LeftOut(Entry& entry);
 
   EventEncoder encoder_;
   Resolver resolver_;

@@ -223,7 +223,20 @@ Result<std::unique_ptr<CapturedTable>> PostgresSource::ResolveOnce(const Relatio
   MR_ASSIGN(const LiveTable live, ReadLiveTable(*catalog_, relation.oid));
   const auto known = known_.find(relation.oid);
   const TableSchema* previous = known == known_.end() ? nullptr : &known->second;
-  MR_ASSIGN(const auto attnums, ReconcileColumns(name, previous, relation.columns, live.columns));
+  const auto reconciled = ReconcileColumns(name, previous, relation.columns, live.columns);
+  if (!reconciled.ok()) {
+    if (!managed_ || live.columns.empty()) return reconciled.error();
+    // Its rows as they are now say for certain what the stream cannot: what changed in between is lost to history, the state is not.
+    log::Warn("capture", "{}. That is done now; changes up to then are left out", reconciled.error().message());
+    watcher_->Renew(relation.oid);
+    known_.erase(relation.oid);
+    TableSchema unknown{.relation_oid = relation.oid, .schema = relation.schema, .table = relation.table,
+                        .replica_identity = ReplicaIdentity::kDefault, .columns = {}};
+    auto placeholder = std::make_unique<CapturedTable>(Capture(options_.name, std::move(unknown), {}, {}));
+    placeholder->pending = true;
+    return placeholder;
+  }
+  const std::vector<int16_t>& attnums = *reconciled;
   std::vector<uint32_t> oids;
   for (const RelationColumn& column : relation.columns) oids.push_back(column.type_oid);
   MR_TRY(types_.Load(*catalog_, oids));

@@ -61,6 +61,7 @@ class PostgresSource final : public Source {
   std::vector<TableEntry> tables_;
   std::optional<CreatedSlot> created_slot_;
   std::optional<SourcePosition> start_;      // where streaming begins
+  bool managed_ = false;                     // the publication is ours to change
   TypeCatalog types_;
   std::map<uint32_t, TableSchema> known_;    // by relation oid: the version before
 

@@ -101,9 +101,8 @@ class Reader {
   }
 
   bool Reached() const {
-    if (!until_) return false;
-    if (decoder_.in_transaction()) return decoder_.transaction_lsn() >= *until_;
-    return decoder_.position().resume_lsn >= *until_;
+    if (!until_ || watcher_.ready() != nullptr) return false;  // rows of new tables belong to the run that found them
+    return decoder_.StandsAt(*until_);
   }
 
   ReplicationStream& stream_;
@@ -127,6 +126,8 @@ Status PostgresSource::Stream(RecordSink& sink, std::optional<Lsn> until_lsn, st
   }
   MR_ASSIGN(const std::string publications, PublicationNames(*catalog_, options_.publication));
   const std::string database = catalog_->database();
+  MR_ASSIGN(const PublicationState publication, ReadPublication(*catalog_, options_.publication));
+  managed_ = publication.managed;
   CloseStream();
   TableWatcher* watcher;
   {
@@ -140,12 +141,13 @@ Status PostgresSource::Stream(RecordSink& sink, std::optional<Lsn> until_lsn, st
   start_.reset();  // what was handed over from here on may be durable or not: only Prepare can tell where to begin the next time
   const auto read_arrival = [&] { return ReadArrival(*watcher, decoder, writer, stop); };
   decoder.set_pending_gate([&](CapturedTable& table) -> Result<bool> {
-    MR_TRY(watcher->WaitReady(stop));
+    const uint32_t oid = table.stream->schema.relation_oid;
+    MR_TRY(watcher->WaitReady(oid, stop));
     if (const auto* arrival = watcher->ready(); arrival != nullptr) {
       if (decoder.transaction_lsn() < arrival->slot.consistent_point) return true;
       MR_TRY(read_arrival());
     }
-    table.pending = watcher->IsPending(table.stream->schema.relation_oid);
+    table.pending = watcher->IsPending(oid);
     return false;
   });
   watcher->Start();
@@ -154,7 +156,7 @@ Status PostgresSource::Stream(RecordSink& sink, std::optional<Lsn> until_lsn, st
     if (const auto* arrival = watcher->ready()) until_lsn = std::max(*until_lsn, arrival->slot.consistent_point);
   }
   Status status = ReadBacklog(publications, *watcher, decoder, writer, until_lsn, stop);
-  if (status.ok() && until_lsn && decoder.position().resume_lsn >= *until_lsn) return status;
+  if (status.ok() && until_lsn && decoder.position().resume_lsn >= *until_lsn && watcher->ready() == nullptr) return status;
   if (status.ok() && !stop.stop_requested()) {
     const Lsn start = decoder.position().resume_lsn;
     MR_ASSIGN(auto stream, ReplicationStream::Start(std::move(replication_), options_.slot, publications, start, options_.status_interval));

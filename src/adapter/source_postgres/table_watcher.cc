@@ -1,6 +1,7 @@
 #include "adapter/source_postgres/table_watcher.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "adapter/source_postgres/key_types.h"
 #include "base/failpoint.h"
@@ -49,7 +50,7 @@ void TableWatcher::Run(std::stop_token stop) {
     last_look_ = std::move(looked);
     first_look_over_ = true;
     changed_.notify_all();
-    changed_.wait_for(lock, stop, options_.table_check_interval, [&] { return durable_; });
+    changed_.wait_for(lock, stop, options_.table_check_interval, [&] { return durable_ || (!renew_.empty() && !arrival_ && !covered_by_); });
   }
   const std::lock_guard lock(mutex_);
   finished_ = true;
@@ -97,11 +98,16 @@ Status TableWatcher::Look() {
   MR_ASSIGN(const auto all, ListTables(*connection_));
   MR_ASSIGN(const auto wanted, Wanted(all));
 
+  std::set<uint32_t> renew;
+  {
+    const std::lock_guard lock(mutex_);
+    renew = std::exchange(renew_, {});
+  }
   auto arrival = std::make_unique<Arrival>();
   std::set<uint32_t> pending;
   for (const TableEntry& table : wanted) {
     const std::string name = QualifiedIdentifier(table.schema, table.table);
-    const bool marked = std::find(main.pending.begin(), main.pending.end(), table.oid) != main.pending.end();
+    const bool marked = std::find(main.pending.begin(), main.pending.end(), table.oid) != main.pending.end() || renew.contains(table.oid);
     const bool published = std::binary_search(main.tables.begin(), main.tables.end(), name) ||
                            std::binary_search(insert_only.tables.begin(), insert_only.tables.end(), name);
     if (published && !marked) continue;
@@ -115,6 +121,7 @@ Status TableWatcher::Look() {
     // Before the first of their rows can be in the stream.
     const std::lock_guard lock(mutex_);
     pending_ = pending;
+    pending_.insert(renew_.begin(), renew_.end());  // asked for meanwhile: the next look's
   }
   for (const std::string& statement : plan.statements) log::Info("capture", "{}", statement);
   MR_TRY(ApplyPublications(*connection_, plan));
@@ -152,13 +159,25 @@ bool TableWatcher::IsPending(uint32_t relation_oid) const {
   return pending_.contains(relation_oid);
 }
 
-Status TableWatcher::WaitReady(std::stop_token stop) {
+void TableWatcher::Renew(uint32_t relation_oid) {
+  {
+    const std::lock_guard lock(mutex_);
+    renew_.insert(relation_oid);
+    pending_.insert(relation_oid);
+  }
+  changed_.notify_all();
+}
+
+Status TableWatcher::WaitReady(uint32_t relation_oid, std::stop_token stop) {
   std::unique_lock lock(mutex_);
-  // A look that failed after the tables were added is not over: the next one may succeed, so its failure is told only once seen here.
-  changed_.wait(lock, stop, [&] { return arrival_ != nullptr || pending_.empty() || !last_look_.ok(); });
-  if (stop.stop_requested()) return Error(ErrorKind::kCancelled, "new tables: asked to stop");
-  if (arrival_ == nullptr && !last_look_.ok()) return last_look_.error().Wrap("new tables");
-  return {};
+  const auto settled = [&] { return arrival_ != nullptr || !pending_.contains(relation_oid) || !last_look_.ok(); };
+  if (!changed_.wait(lock, stop, settled)) return Error(ErrorKind::kCancelled, "new tables: asked to stop");
+  if (!pending_.contains(relation_oid)) return {};
+  if (arrival_ == nullptr) return last_look_.error().Wrap("new tables");
+  const bool contained = std::any_of(arrival_->tables.begin(), arrival_->tables.end(),
+                                     [&](const TableEntry& table) { return table.oid == relation_oid; });
+  if (contained) return {};
+  return Fail(ErrorKind::kUnavailable, "new tables: relation {} has to wait for others that are not read yet", relation_oid);
 }
 
 void TableWatcher::WaitFirstLook(std::stop_token stop) {
@@ -170,7 +189,7 @@ void TableWatcher::Done(const EventPosition& covered_by) {
   const std::lock_guard lock(mutex_);
   ready_.store(nullptr);
   arrival_.reset();
-  pending_.clear();
+  pending_ = renew_;
   covered_by_ = covered_by;
 }
 
