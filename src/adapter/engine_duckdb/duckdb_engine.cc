@@ -28,6 +28,26 @@ ErrorKind KindOf(duckdb_error_type type) {
   }
 }
 
+// Messages never hold row values. What DuckDB says of a value it could not convert or compute quotes it: such a message ends before the first
+// quote, parenthesis or digit.
+std::string WithoutValues(std::string message, duckdb_error_type type) {
+  switch (type) {
+    case DUCKDB_ERROR_IO:
+    case DUCKDB_ERROR_OUT_OF_MEMORY:
+    case DUCKDB_ERROR_INTERRUPT:
+    case DUCKDB_ERROR_PERMISSION:
+    case DUCKDB_ERROR_CATALOG:
+    case DUCKDB_ERROR_PARSER:
+    case DUCKDB_ERROR_SYNTAX:
+    case DUCKDB_ERROR_BINDER:
+    case DUCKDB_ERROR_PLANNER: return message;
+    default: break;
+  }
+  const size_t value = message.find_first_of("'\"(0123456789");
+  if (value == std::string::npos) return message;
+  return std::string(Trim(std::string_view(message).substr(0, value))) + " ... (the value is not shown)";
+}
+
 class DuckDbEngine final : public Engine {
  public:
   DuckDbEngine() = default;
@@ -138,7 +158,8 @@ class DuckDbEngine final : public Engine {
 
   static Error ErrorOf(duckdb_result* result) {
     const char* message = duckdb_result_error(result);
-    return Error(KindOf(duckdb_result_error_type(result)), message == nullptr ? "DuckDB gives no reason" : message);
+    const duckdb_error_type type = duckdb_result_error_type(result);
+    return Error(KindOf(type), message == nullptr ? "DuckDB gives no reason" : WithoutValues(message, type));
   }
 
   duckdb_database database_ = nullptr;

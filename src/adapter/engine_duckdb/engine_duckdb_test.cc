@@ -224,6 +224,11 @@ TEST_F(EngineTest, LoadsNoExtensions) {
             "2;");
 }
 
+TEST_F(EngineTest, ErrorsShowNoValues) {
+  const std::string error = Rows("SELECT CAST(v AS INTEGER) FROM (SELECT 'secret' || range AS v FROM range(2)) AS t");
+  EXPECT_EQ(error, "invalid_input: Conversion Error: Could not convert string ... (the value is not shown)");
+}
+
 TEST_F(EngineTest, DaysAreThoseOfUtc) {
   EXPECT_EQ(Rows("SELECT string_agg(CAST(CAST(t AS DATE) AS VARCHAR), ' ' ORDER BY t) FROM (VALUES (TIMESTAMPTZ '1969-12-31 23:59:59.999999+00'), "
                  "(TIMESTAMPTZ '1970-01-01 00:00:00+00'), (TIMESTAMPTZ '2026-03-29 01:30:00+02'), (TIMESTAMPTZ '0001-01-01 00:00:00+00'), "

@@ -3,7 +3,11 @@
 #include <arrow/api.h>
 #include <arrow/compute/cast.h>
 
+#include <algorithm>
+#include <atomic>
 #include <memory>
+#include <optional>
+#include <thread>
 #include <utility>
 
 #include "base/format.h"
@@ -14,6 +18,11 @@ namespace millrace::gold {
 namespace {
 
 constexpr const char* kWhat = "writing a Gold table";
+// Finishing a file waits for the disk several times; partitions are small and many. So finished ones wait for each other, and several threads
+// finish them at once.
+constexpr size_t kFinishers = 8;
+constexpr size_t kMostOpen = 64;
+constexpr int64_t kMostOpenRows = 256 << 10;
 
 class PartitionWriter {
  public:
@@ -26,7 +35,7 @@ class PartitionWriter {
   Status Write(const arrow::RecordBatch& raw) {
     MR_ASSIGN(const std::shared_ptr<arrow::RecordBatch> batch, Cast(raw));
     if (spec_.fields.empty()) {
-      if (writer_ == nullptr) Open({});
+      if (open_.empty()) Open({});
       return Append(*batch);
     }
     const std::shared_ptr<arrow::Array> values = batch->GetColumnByName(column_->name);
@@ -37,8 +46,8 @@ class PartitionWriter {
         MR_ASSIGN(const iceberg::Literal next, PartitionOf(*values, end));
         if (next != partition) break;
       }
-      if (writer_ == nullptr || partition_ != partition) {
-        MR_TRY(Close());
+      if (partition_ != partition) {
+        if (open_.size() >= kMostOpen || open_rows_ >= kMostOpenRows) MR_TRY(Close());
         Open({partition});
         partition_ = partition;
       }
@@ -48,12 +57,30 @@ class PartitionWriter {
     return {};
   }
 
+  // Finishes what is open. On an error the files of the other writers are among written(), for the caller to delete.
   Status Close() {
-    if (writer_ == nullptr) return {};
-    MR_ASSIGN(std::vector<iceberg::DataFile> files, writer_->Finish());
-    writer_.reset();
-    for (iceberg::DataFile& file : files) written_.files.push_back(std::move(file));
-    return {};
+    std::vector<std::optional<Result<std::vector<iceberg::DataFile>>>> results(open_.size());
+    std::atomic<size_t> next = 0;
+    const auto finish = [&] {
+      for (size_t i = next++; i < open_.size(); i = next++) results[i].emplace(open_[i]->Finish());
+    };
+    {
+      std::vector<std::jthread> finishers;
+      for (size_t i = 1; i < std::min(kFinishers, open_.size()); ++i) finishers.emplace_back(finish);
+      finish();
+    }
+    open_.clear();
+    open_rows_ = 0;
+    partition_.reset();
+    std::optional<Error> error;
+    for (auto& result : results) {
+      if (!result->ok()) {
+        error = result->error();
+        continue;
+      }
+      for (iceberg::DataFile& file : **result) written_.files.push_back(std::move(file));
+    }
+    return error.has_value() ? Status(*error) : Status();
   }
 
   WrittenRows& written() { return written_; }
@@ -62,12 +89,14 @@ class PartitionWriter {
   void Open(std::vector<iceberg::Literal> partition) {
     // Partitions of one write share its id: the number keeps their files' names apart.
     const std::string id = Format("{}-{}", write_id_, written_.partitions++);
-    writer_ = table::DataWriter::New(store_, location_, schema_, spec_, std::move(partition), id, {});
+    // The threads are for the partitions here.
+    open_.push_back(table::DataWriter::New(store_, location_, schema_, spec_, std::move(partition), id, {.use_threads = false}));
   }
 
   Status Append(const arrow::RecordBatch& batch) {
     written_.rows += batch.num_rows();
-    return writer_->Write(batch);
+    open_rows_ += batch.num_rows();
+    return open_.back()->Write(batch);
   }
 
   Result<iceberg::Literal> PartitionOf(const arrow::Array& values, int64_t row) const {
@@ -98,8 +127,9 @@ class PartitionWriter {
   const std::string& write_id_;
   std::shared_ptr<arrow::Schema> arrow_schema_;
   const iceberg::Field* column_ = nullptr;
-  std::unique_ptr<table::DataWriter> writer_;
-  iceberg::Literal partition_;
+  std::vector<std::unique_ptr<table::DataWriter>> open_;  // the last one takes rows
+  int64_t open_rows_ = 0;
+  std::optional<iceberg::Literal> partition_;  // of the last one
   WrittenRows written_;
 };
 
