@@ -148,6 +148,11 @@ def _java_classpath() -> str:
     return f"{home}:{lib}/*"
 
 
+def run_java(source: str, *arguments: object) -> list[str]:
+    """Runs a single-file program of java/ on the judge's libraries; its output as lines."""
+    return _run("java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", _java_classpath(), _JAVA / source, *arguments).splitlines()
+
+
 def _run(*command: object) -> str:
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
     if done.returncode != 0:

@@ -21,6 +21,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <set>
 #include <string>
 
 #include "adapter/catalog_sql/sql_catalog.h"
@@ -166,8 +167,10 @@ class Probe {
       MR_ASSIGN(auto file, WritePositionDeletes(store_, table.metadata.location, task.entry.file,
                                                 deleted, NewUuid()));
       change.added_deletes.push_back(std::move(file));
-      change.removed_deletes.insert(change.removed_deletes.end(), task.deletes.begin(),
-                                    task.deletes.end());
+      for (const iceberg::ManifestEntry& old : task.deletes) {
+        // A delete file about several data files stays for the others.
+        if (old.file.referenced_data_file.has_value()) change.removed_deletes.push_back(old);
+      }
     }
     return CommitChange(table, change);
   }
@@ -197,6 +200,7 @@ class Probe {
     MR_ASSIGN(const ScanPlan plan, PlanScan(cache_, table.metadata, {}, {}));
     SnapshotChange change;
     change.summary["operation"] = "replace";
+    std::set<std::string> seen;
     for (const FileTask& task : plan.tasks) {
       auto writer =
           DataWriter::New(store_, table.metadata.location, schema, table.metadata.DefaultSpec(),
@@ -206,8 +210,9 @@ class Probe {
       MR_ASSIGN(auto files, writer->Finish());
       change.added_data.insert(change.added_data.end(), files.begin(), files.end());
       change.removed_data.push_back(task.entry);
-      change.removed_deletes.insert(change.removed_deletes.end(), task.deletes.begin(),
-                                    task.deletes.end());
+      for (const iceberg::ManifestEntry& old : task.deletes) {
+        if (seen.insert(old.file.path).second) change.removed_deletes.push_back(old);
+      }
     }
     return CommitChange(table, change);
   }

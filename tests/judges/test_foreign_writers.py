@@ -1,4 +1,4 @@
-"""PyIceberg as another writer of the same catalog: we read what it wrote, write on top of it, and lose nothing when both write at once."""
+"""PyIceberg and Iceberg's Java library as other writers of the same catalog: we read what it wrote, write on top of it, and lose nothing when both write at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pyiceberg.types import BooleanType, DecimalType, DoubleType, IntegerType, L
 
 from judges import readers
 from judges.probe import NAME, UNPARTITIONED, Probe, ProbeError, field, schema
-from judges.test_table_readers import check, probe  # noqa: F401  (a fixture)
+from judges.test_table_readers import check, people, probe  # noqa: F401  (a fixture)
 
 
 def catalog_of(probe: Probe):
@@ -127,3 +127,28 @@ def test_two_writers_lose_nothing(probe: Probe):
     expected = [{"id": i, "who": who} for i in range(rounds) for who in ("us", "them")]
     check(probe, "race", table.metadata_location, expected)
     assert len(table.snapshots()) == 2 * rounds, (answer, lost)
+
+
+def java(probe: Probe, *arguments: object) -> str:
+    return readers.run_java("JdbcWriter.java", probe.db, NAME, f"file://{probe.folder}", *arguments)[-1]
+
+
+def test_java_writes_through_the_same_catalog(probe: Probe):
+    """Java's JdbcCatalog on our SQLite file: it appends, and deletes positions of several files in one delete file, ours among them."""
+    people(probe)
+    probe.append("people", [[0, 1, 2, 3], ["us"] * 4, [True] * 4], [True])
+    probe.append("people", [[0, 9], ["old"] * 2, [False] * 2], [False])
+    assert "silver.people" in java(probe, "list")
+    java(probe, "append", "people", 100, 5)
+    ours, theirs = sorted((f for f in probe("files", "people")["files"] if f["records"] in (4, 5)), key=lambda f: f["records"])
+    location = java(probe, "delete", "people", ours["path"], 1, theirs["path"], 0, theirs["path"], 4)
+    rows = {i: {"id": i, "name": "us", "is_current": True} for i in range(4)} | {i: {"id": i, "name": "java", "is_current": True} for i in range(100, 105)}
+    old = [{"id": i, "name": "old", "is_current": False} for i in (0, 9)]
+    for gone in (1, 100, 104):
+        del rows[gone]
+    check(probe, "people", location, list(rows.values()) + old)
+    # We add to the deletes: the shared delete file stays for the other data file, and must not come to count twice.
+    answer = probe("delete", "people", files={ours["path"]: [3]})
+    del rows[3]
+    check(probe, "people", answer["metadata_location"], list(rows.values()) + old)
+    check(probe, "people", probe("rewrite", "people")["metadata_location"], list(rows.values()) + old)
