@@ -89,6 +89,12 @@ class Cluster:
             self._run(f"{self.bin}/pg_ctl", "-D", str(self.directory), "-m", "fast", "-w", "stop")
             self.port = None
 
+    def remove(self):
+        self.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+        if not os.listdir(self.directory.parent):  # the place beside the demo's directory
+            self.directory.parent.rmdir()
+
     def connect(self, database="shop", **options):
         # Over the Unix socket, whose directory only the server's user and root can enter.
         return psycopg.connect(host=str(self.directory), port=self.port, user="postgres", dbname=database, autocommit=True,

@@ -45,8 +45,13 @@ def differences(source, lake):
     database = duckdb.connect()
     database.register("source", source)
     database.register("lake", lake)
-    return tuple(database.execute(f"SELECT count(*) FROM (SELECT * FROM {a} EXCEPT ALL SELECT * FROM {b})").fetchone()[0]
-                 for a, b in (("source", "lake"), ("lake", "source")))
+
+    def only_in(a, b):
+        return database.execute(f"SELECT count(*) FROM (SELECT * FROM {a} EXCEPT ALL SELECT * FROM {b})").fetchone()[0]
+
+    missing = only_in("source", "lake")
+    # As many rows, and none of the first without its like in the second: the other way round there is none either.
+    return missing, 0 if missing == 0 and source.num_rows == lake.num_rows else only_in("lake", "source")
 
 
 def verdict(missing, extra):

@@ -171,7 +171,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", default=str(ROOT / "build/release/bin/millrace"), help="the millrace binary")
     parser.add_argument("--dir", default=str(ROOT / ".demo"), help="where everything is made; emptied first")
-    parser.add_argument("--keep", action="store_true", help="leave PostgreSQL running at the end")
+    parser.add_argument("--keep", action="store_true", help="leave PostgreSQL running at the end, with its data")
     options = parser.parse_args()
     home = pathlib.Path(options.dir)
     place = postgres.home_for(home)
@@ -199,7 +199,7 @@ def main():
             say(f"\nPostgreSQL still runs: psql -h {cluster.directory} -p {cluster.port} -U postgres shop\n"
                 f"Stop it with: {' '.join(postgres.as_server_user([cluster.bin + '/pg_ctl', '-D', str(cluster.directory), 'stop']))}")
         else:
-            cluster.stop()
+            cluster.remove()
     say(f"\n{'All tables are equal.' if equal else 'NOT EQUAL.'} The whole demo took {time.monotonic() - STARTED:.0f} s; it lies in {home}.")
     sys.exit(0 if equal else 1)
 
