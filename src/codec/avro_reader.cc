@@ -32,7 +32,8 @@ class Decoder {
   }
 
   Result<std::string_view> Take(int64_t size) {
-    if (size < 0 || static_cast<uint64_t>(size) > rest_.size()) return Bad("a value reaches past the end");
+    if (size < 0 || static_cast<uint64_t>(size) > rest_.size())
+      return Bad("a value reaches past the end");
     const std::string_view bytes = rest_.substr(0, static_cast<size_t>(size));
     rest_.remove_prefix(bytes.size());
     return bytes;
@@ -43,7 +44,8 @@ class Decoder {
     return Take(size);
   }
 
-  // The count of a block of array or map items; 0 ends them. A negative count is followed by the block's size.
+  // The count of a block of array or map items; 0 ends them. A negative count is followed by the
+  // block's size.
   Result<int64_t> BlockCount() {
     MR_ASSIGN(int64_t count, Long());
     if (count < 0) {
@@ -51,8 +53,10 @@ class Decoder {
       if (size < 0 || count == INT64_MIN) return Bad("a block has an impossible size");
       count = -count;
     }
-    // Every item of Iceberg's files takes a byte at least, so more items than bytes is damage, not data.
-    if (static_cast<uint64_t>(count) > rest_.size()) return Bad("a block claims more items than it has bytes");
+    // Every item of Iceberg's files takes a byte at least, so more items than bytes is damage, not
+    // data.
+    if (static_cast<uint64_t>(count) > rest_.size())
+      return Bad("a block claims more items than it has bytes");
     return count;
   }
 
@@ -67,7 +71,9 @@ class Decoder {
     return Datum(value);
   }
   Result<Datum> Items(const Node& node);
-  Error Bad(std::string_view why) const { return Fail(ErrorKind::kCorrupt, "{}: damaged Avro data: {}", what_, why); }
+  Error Bad(std::string_view why) const {
+    return Fail(ErrorKind::kCorrupt, "{}: damaged Avro data: {}", what_, why);
+  }
 
   std::string_view rest_;
   std::string_view what_;
@@ -137,7 +143,8 @@ Result<Datum> Decoder::Value(const Node& node) {
       return Items(node);
     case Kind::kUnion: {
       MR_ASSIGN(const int64_t branch, Long());
-      if (branch < 0 || static_cast<uint64_t>(branch) >= node.children.size()) return Bad("no such union branch");
+      if (branch < 0 || static_cast<uint64_t>(branch) >= node.children.size())
+        return Bad("no such union branch");
       return Value(*node.children[static_cast<size_t>(branch)]);
     }
   }
@@ -171,7 +178,8 @@ Status ReadHeader(Decoder& in, File& file) {
 }  // namespace
 
 Result<File> Read(std::string_view bytes, std::string_view what) {
-  if (!bytes.starts_with(kMagic)) return Fail(ErrorKind::kCorrupt, "{}: not an Avro container file", what);
+  if (!bytes.starts_with(kMagic))
+    return Fail(ErrorKind::kCorrupt, "{}: not an Avro container file", what);
   File file;
   Decoder in(bytes.substr(kMagic.size()), what);
   MR_TRY(ReadHeader(in, file));
@@ -187,12 +195,14 @@ Result<File> Read(std::string_view bytes, std::string_view what) {
     if (!block.ok()) return block.error().Wrap(what);
     Decoder records(*block, what);
     for (int64_t i = 0; i < count; ++i) {
-      if (records.done()) return Fail(ErrorKind::kCorrupt, "{}: an Avro block ends before its last record", what);
+      if (records.done())
+        return Fail(ErrorKind::kCorrupt, "{}: an Avro block ends before its last record", what);
       MR_ASSIGN(Datum record, records.Value(schema.root()));
       file.records.push_back(std::move(record));
     }
     MR_ASSIGN(const std::string_view mark, in.Take(kSyncBytes));
-    if (!records.done() || mark != sync) return Fail(ErrorKind::kCorrupt, "{}: an Avro block is damaged", what);
+    if (!records.done() || mark != sync)
+      return Fail(ErrorKind::kCorrupt, "{}: an Avro block is damaged", what);
   }
   return file;
 }

@@ -8,13 +8,15 @@
 namespace millrace::avro {
 namespace {
 
-constexpr int kMaxDepth = 64;  // deeper is an attack or a recursive type, neither of which Iceberg's files have
+constexpr int kMaxDepth =
+    64;  // deeper is an attack or a recursive type, neither of which Iceberg's files have
 
 std::optional<Node::Kind> PrimitiveKind(std::string_view name) {
   using Kind = Node::Kind;
   static constexpr std::pair<std::string_view, Kind> kKinds[] = {
-      {"null", Kind::kNull},   {"boolean", Kind::kBoolean}, {"int", Kind::kInt},     {"long", Kind::kLong},
-      {"float", Kind::kFloat}, {"double", Kind::kDouble},   {"bytes", Kind::kBytes}, {"string", Kind::kString}};
+      {"null", Kind::kNull},   {"boolean", Kind::kBoolean}, {"int", Kind::kInt},
+      {"long", Kind::kLong},   {"float", Kind::kFloat},     {"double", Kind::kDouble},
+      {"bytes", Kind::kBytes}, {"string", Kind::kString}};
   for (const auto& [text, kind] : kKinds) {
     if (text == name) return kind;
   }
@@ -29,10 +31,13 @@ Result<CompiledSchema> CompiledSchema::Compile(const json::Value& schema, std::s
   return compiled;
 }
 
-Result<const Node*> CompiledSchema::Add(const json::Value& schema, std::string_view what, int depth) {
-  if (depth > kMaxDepth) return Fail(ErrorKind::kCorrupt, "{}: Avro schema nests deeper than {}", what, kMaxDepth);
+Result<const Node*> CompiledSchema::Add(const json::Value& schema, std::string_view what,
+                                        int depth) {
+  if (depth > kMaxDepth)
+    return Fail(ErrorKind::kCorrupt, "{}: Avro schema nests deeper than {}", what, kMaxDepth);
   if (schema.is_string()) {
-    if (const auto kind = PrimitiveKind(schema.AsString())) return &nodes_.emplace_back(Node{*kind, 0, {}, {}});
+    if (const auto kind = PrimitiveKind(schema.AsString()))
+      return &nodes_.emplace_back(Node{*kind, 0, {}, {}});
     const auto named = named_.find(schema.AsString());
     if (named != named_.end()) return named->second;
     return Fail(ErrorKind::kCorrupt, "{}: unknown Avro type '{}'", what, schema.AsString());
@@ -49,7 +54,8 @@ Result<const Node*> CompiledSchema::Add(const json::Value& schema, std::string_v
   return AddComplex(schema, what, depth);
 }
 
-Result<const Node*> CompiledSchema::AddComplex(const json::Value& schema, std::string_view what, int depth) {
+Result<const Node*> CompiledSchema::AddComplex(const json::Value& schema, std::string_view what,
+                                               int depth) {
   const json::Value* type = schema.Find("type");
   if (type == nullptr) return Fail(ErrorKind::kCorrupt, "{}: an Avro schema has no 'type'", what);
   if (!type->is_string()) return Add(*type, what, depth + 1);
@@ -63,7 +69,8 @@ Result<const Node*> CompiledSchema::AddComplex(const json::Value& schema, std::s
   }
   if (name == "fixed") {
     MR_ASSIGN(const int64_t size, schema.Int("size"));
-    if (size < 0) return Fail(ErrorKind::kCorrupt, "{}: an Avro fixed type has a negative size", what);
+    if (size < 0)
+      return Fail(ErrorKind::kCorrupt, "{}: an Avro fixed type has a negative size", what);
     node.kind = Node::Kind::kFixed;
     node.size = static_cast<size_t>(size);
     Register(schema, &node);
@@ -71,7 +78,8 @@ Result<const Node*> CompiledSchema::AddComplex(const json::Value& schema, std::s
   }
   if (name == "enum") {
     const json::Value* symbols = schema.Find("symbols");
-    if (symbols == nullptr || !symbols->is_array()) return Fail(ErrorKind::kCorrupt, "{}: an Avro enum lacks symbols", what);
+    if (symbols == nullptr || !symbols->is_array())
+      return Fail(ErrorKind::kCorrupt, "{}: an Avro enum lacks symbols", what);
     node.kind = Node::Kind::kEnum;
     node.size = symbols->AsArray().size();
     Register(schema, &node);
@@ -79,18 +87,22 @@ Result<const Node*> CompiledSchema::AddComplex(const json::Value& schema, std::s
   }
   if (name == "array" || name == "map") {
     const json::Value* items = schema.Find(name == "array" ? "items" : "values");
-    if (items == nullptr) return Fail(ErrorKind::kCorrupt, "{}: an Avro {} lacks its item type", what, name);
+    if (items == nullptr)
+      return Fail(ErrorKind::kCorrupt, "{}: an Avro {} lacks its item type", what, name);
     node.kind = name == "array" ? Node::Kind::kArray : Node::Kind::kMap;
     MR_ASSIGN(const Node* child, Add(*items, what, depth + 1));
     node.children.push_back(child);
     return &node;
   }
-  return Add(*type, what, depth + 1);  // a wrapped primitive, {"type": "int", "logicalType": "date"}
+  return Add(*type, what,
+             depth + 1);  // a wrapped primitive, {"type": "int", "logicalType": "date"}
 }
 
-Status CompiledSchema::AddFields(const json::Value& schema, Node& record, std::string_view what, int depth) {
+Status CompiledSchema::AddFields(const json::Value& schema, Node& record, std::string_view what,
+                                 int depth) {
   const json::Value* fields = schema.Find("fields");
-  if (fields == nullptr || !fields->is_array()) return Fail(ErrorKind::kCorrupt, "{}: an Avro record lacks fields", what);
+  if (fields == nullptr || !fields->is_array())
+    return Fail(ErrorKind::kCorrupt, "{}: an Avro record lacks fields", what);
   for (const json::Value& field : fields->AsArray()) {
     const json::Value* type = field.Find("type");
     if (type == nullptr) return Fail(ErrorKind::kCorrupt, "{}: an Avro field lacks its type", what);
@@ -107,7 +119,8 @@ void CompiledSchema::Register(const json::Value& schema, const Node* node) {
   if (name == nullptr || !name->is_string()) return;
   named_[name->AsString()] = node;
   const json::Value* space = schema.Find("namespace");
-  if (space != nullptr && space->is_string()) named_[space->AsString() + "." + name->AsString()] = node;
+  if (space != nullptr && space->is_string())
+    named_[space->AsString() + "." + name->AsString()] = node;
 }
 
 const json::Value& NonNull(const json::Value& schema) {

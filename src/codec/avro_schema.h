@@ -13,15 +13,30 @@ namespace millrace::avro {
 
 struct Node {
   enum class Kind {
-    kNull, kBoolean, kInt, kLong, kFloat, kDouble, kBytes, kString, kFixed, kEnum, kRecord, kArray, kMap, kUnion,
+    kNull,
+    kBoolean,
+    kInt,
+    kLong,
+    kFloat,
+    kDouble,
+    kBytes,
+    kString,
+    kFixed,
+    kEnum,
+    kRecord,
+    kArray,
+    kMap,
+    kUnion,
   };
   Kind kind = Kind::kNull;
-  size_t size = 0;                     // kFixed: bytes; kEnum: symbols
-  std::vector<const Node*> children;   // kRecord: fields; kUnion: branches; kArray, kMap: the one item
-  std::vector<std::string> names;      // kRecord: of the fields, for messages
+  size_t size = 0;  // kFixed: bytes; kEnum: symbols
+  std::vector<const Node*>
+      children;                    // kRecord: fields; kUnion: branches; kArray, kMap: the one item
+  std::vector<std::string> names;  // kRecord: of the fields, for messages
 };
 
-// Owns the nodes; moving keeps their addresses, a copy would not. Named types may be referred to by name after their definition, as Avro says.
+// Owns the nodes; moving keeps their addresses, a copy would not. Named types may be referred to by
+// name after their definition, as Avro says.
 class CompiledSchema {
  public:
   CompiledSchema(CompiledSchema&&) = default;

@@ -20,7 +20,8 @@ class Snappy {
     out.reserve(size);
     while (!in_.empty()) {
       const unsigned tag = Byte();
-      if (!((tag & 3) == 0 ? Literal(tag >> 2, out) : Copy(tag, out)) || out.size() > size) return false;
+      if (!((tag & 3) == 0 ? Literal(tag >> 2, out) : Copy(tag, out)) || out.size() > size)
+        return false;
     }
     return out.size() == size;
   }
@@ -68,7 +69,8 @@ class Snappy {
       return false;
     }
     if (offset == 0 || offset > out.size()) return false;
-    for (uint64_t i = 0; i < length; ++i) out.push_back(out[out.size() - offset]);  // source and target may overlap
+    for (uint64_t i = 0; i < length; ++i)
+      out.push_back(out[out.size() - offset]);  // source and target may overlap
     return true;
   }
 
@@ -78,12 +80,15 @@ class Snappy {
 }  // namespace
 
 Result<std::string> UnpackSnappy(std::string_view block, std::string_view what) {
-  const auto damaged = [&] { return Fail(ErrorKind::kCorrupt, "{}: a snappy block is damaged", what); };
+  const auto damaged = [&] {
+    return Fail(ErrorKind::kCorrupt, "{}: a snappy block is damaged", what);
+  };
   if (block.size() < 4) return damaged();
   std::string out;
   if (!Snappy(block.substr(0, block.size() - 4)).Unpack(out)) return damaged();
   uint32_t expected = 0;
-  for (const char c : block.substr(block.size() - 4)) expected = expected << 8 | static_cast<unsigned char>(c);
+  for (const char c : block.substr(block.size() - 4))
+    expected = expected << 8 | static_cast<unsigned char>(c);
   const uLong actual = crc32_z(0, reinterpret_cast<const Bytef*>(out.data()), out.size());
   if (actual != expected) return damaged();
   return out;

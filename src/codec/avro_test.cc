@@ -96,8 +96,8 @@ TEST(Avro, ValuesOfAnotherShapeAreRefused) {
   EXPECT_EQ((*writer)->Append(row).error().kind(), ErrorKind::kInternal);
 }
 
-// No cut and no flipped byte may crash, hang or pass for a whole file: the sync marks and deflate's structure notice most, and what they
-// cannot notice must at least stay within bounds.
+// No cut and no flipped byte may crash, hang or pass for a whole file: the sync marks and deflate's
+// structure notice most, and what they cannot notice must at least stay within bounds.
 TEST(Avro, DamagedFilesAreErrorsNotCrashes) {
   auto writer = Writer::New(ParseJson(kSchema), {{"a", "b"}});
   ASSERT_TRUE(writer.ok());
@@ -122,11 +122,13 @@ TEST(Avro, DamagedFilesAreErrorsNotCrashes) {
 
 // A container of longs, made by hand.
 std::string Container(std::string_view codec, std::string_view block, char count) {
-  const auto text = [](std::string_view t) { return std::string(1, static_cast<char>(t.size() * 2)) + std::string(t); };
+  const auto text = [](std::string_view t) {
+    return std::string(1, static_cast<char>(t.size() * 2)) + std::string(t);
+  };
   const std::string sync(16, 's');
   const std::string schema = R"({"type":"array","items":"long"})";
-  return std::string("Obj\x01\x04", 5) + text("avro.schema") + text(schema) + text("avro.codec") + text(codec) + '\0' + sync + count +
-         text(block) + sync;
+  return std::string("Obj\x01\x04", 5) + text("avro.schema") + text(schema) + text("avro.codec") +
+         text(codec) + '\0' + sync + count + text(block) + sync;
 }
 
 TEST(Avro, OtherWritersBlocksAreRead) {
@@ -137,21 +139,25 @@ TEST(Avro, OtherWritersBlocksAreRead) {
   ByteBuffer zstd;
   ASSERT_TRUE((*compressor)->Write(array, zstd).ok());
   ASSERT_TRUE((*compressor)->Finish(zstd).ok());
-  for (const auto& [codec, block] : {std::pair<std::string, std::string>{"null", array}, {"zstandard", std::string(zstd.view())}}) {
+  for (const auto& [codec, block] : {std::pair<std::string, std::string>{"null", array},
+                                     {"zstandard", std::string(zstd.view())}}) {
     const auto file = Read(Container(codec, block, '\x02'), "by hand");
     ASSERT_TRUE(file.ok()) << file.error().ToString();
     ASSERT_EQ(file->records.size(), 1U);
     ASSERT_EQ(file->records[0].items.size(), 3U);
     EXPECT_EQ(std::get<int64_t>(file->records[0].items[2].scalar), 3);
   }
-  EXPECT_EQ(Read(Container("lzma", array, '\x02'), "by hand").error().kind(), ErrorKind::kUnsupported);
-  EXPECT_EQ(Read(Container("null", array, '\x04'), "by hand").error().kind(), ErrorKind::kCorrupt);  // claims two records
+  EXPECT_EQ(Read(Container("lzma", array, '\x02'), "by hand").error().kind(),
+            ErrorKind::kUnsupported);
+  EXPECT_EQ(Read(Container("null", array, '\x04'), "by hand").error().kind(),
+            ErrorKind::kCorrupt);  // claims two records
 }
 
 TEST(Avro, BytesAfterADeflateStreamAreIgnored) {
   const auto packed = DeflateRaw("payload");
   ASSERT_TRUE(packed.ok());
-  const auto plain = InflateRaw(*packed + "\x0b\xad\x01");  // what Python's writers leave of the checksum
+  const auto plain =
+      InflateRaw(*packed + "\x0b\xad\x01");  // what Python's writers leave of the checksum
   ASSERT_TRUE(plain.ok()) << plain.error().ToString();
   EXPECT_EQ(*plain, "payload");
   EXPECT_FALSE(InflateRaw(packed->substr(0, packed->size() - 1)).ok());

@@ -23,7 +23,8 @@ void AppendBytes(ByteBuffer& out, std::string_view bytes) {
 }
 
 Error Mismatch(const Node& node) {
-  return Fail(ErrorKind::kInternal, "Avro: a value does not have the shape of its schema (kind {})", static_cast<int>(node.kind));
+  return Fail(ErrorKind::kInternal, "Avro: a value does not have the shape of its schema (kind {})",
+              static_cast<int>(node.kind));
 }
 
 // `T` of the datum, or an error; little-endian machines only, as the rest of the product.
@@ -109,7 +110,8 @@ Status Encode(const Node& node, const Datum& datum, ByteBuffer& out) {
 
 class FileWriter : public Writer {
  public:
-  FileWriter(CompiledSchema schema, const std::string& schema_text, const std::map<std::string, std::string>& metadata)
+  FileWriter(CompiledSchema schema, const std::string& schema_text,
+             const std::map<std::string, std::string>& metadata)
       : schema_(std::move(schema)) {
     for (int i = 0; i < 2; ++i) {
       const uint64_t random = RandomBits();
@@ -161,9 +163,11 @@ class FileWriter : public Writer {
 
 }  // namespace
 
-Result<std::unique_ptr<Writer>> Writer::New(const json::Value& schema, const std::map<std::string, std::string>& metadata) {
+Result<std::unique_ptr<Writer>> Writer::New(const json::Value& schema,
+                                            const std::map<std::string, std::string>& metadata) {
   MR_ASSIGN(CompiledSchema compiled, CompiledSchema::Compile(schema, "Avro writer"));
-  return std::unique_ptr<Writer>(std::make_unique<FileWriter>(std::move(compiled), json::Write(schema), metadata));
+  return std::unique_ptr<Writer>(
+      std::make_unique<FileWriter>(std::move(compiled), json::Write(schema), metadata));
 }
 
 }  // namespace millrace::avro

@@ -9,7 +9,8 @@
 #include "base/format.h"
 #include "codec/json.h"
 
-// Members of the spec's JSON documents, read with their checks. Errors are kCorrupt and name the member.
+// Members of the spec's JSON documents, read with their checks. Errors are kCorrupt and name the
+// member.
 namespace millrace::iceberg {
 
 inline Result<int32_t> Int32Of(const json::Value& value, std::string_view what) {
@@ -34,7 +35,8 @@ inline Result<std::optional<int64_t>> OptionalInt(const json::Value& value, std:
 }
 
 // The array member; empty when absent or null and not `required`.
-inline Result<json::Value::Array> ArrayMember(const json::Value& value, std::string_view key, bool required) {
+inline Result<json::Value::Array> ArrayMember(const json::Value& value, std::string_view key,
+                                              bool required) {
   const json::Value* member = value.Find(key);
   if (member == nullptr || member->is_null()) {
     if (required) return Fail(ErrorKind::kCorrupt, "'{}' is missing", key);
@@ -44,15 +46,18 @@ inline Result<json::Value::Array> ArrayMember(const json::Value& value, std::str
   return member->AsArray();
 }
 
-// An object of strings; empty when absent or null. Numbers and booleans, which some writers leave bare, become their JSON text.
-inline Result<std::map<std::string, std::string>> StringsMember(const json::Value& value, std::string_view key) {
+// An object of strings; empty when absent or null. Numbers and booleans, which some writers leave
+// bare, become their JSON text.
+inline Result<std::map<std::string, std::string>> StringsMember(const json::Value& value,
+                                                                std::string_view key) {
   std::map<std::string, std::string> strings;
   const json::Value* member = value.Find(key);
   if (member == nullptr || member->is_null()) return strings;
   if (!member->is_object()) return Fail(ErrorKind::kCorrupt, "'{}' is not an object", key);
   for (const auto& [name, text] : member->AsObject()) {
     if (text.is_null()) continue;
-    if (text.is_array() || text.is_object()) return Fail(ErrorKind::kCorrupt, "'{}.{}' is not a string", key, name);
+    if (text.is_array() || text.is_object())
+      return Fail(ErrorKind::kCorrupt, "'{}.{}' is not a string", key, name);
     strings[name] = text.is_string() ? text.AsString() : json::Write(text);
   }
   return strings;

@@ -6,7 +6,8 @@
 
 namespace millrace::iceberg {
 
-static_assert(std::endian::native == std::endian::little, "bounds are stored little-endian and copied as they are");
+static_assert(std::endian::native == std::endian::little,
+              "bounds are stored little-endian and copied as they are");
 
 namespace {
 
@@ -26,7 +27,9 @@ T FromRaw(std::string_view bytes) {
 
 template <typename T>
 std::strong_ordering OrderOf(T a, T b) {
-  return a < b ? std::strong_ordering::less : a > b ? std::strong_ordering::greater : std::strong_ordering::equal;
+  return a < b   ? std::strong_ordering::less
+         : a > b ? std::strong_ordering::greater
+                 : std::strong_ordering::equal;
 }
 
 template <typename T>
@@ -58,7 +61,8 @@ std::strong_ordering Compare(const Literal& a, const Literal& b) {
   if (const auto* x = std::get_if<bool>(&a)) return OrderOf(*x, std::get<bool>(b));
   if (const auto* x = std::get_if<Int128>(&a)) return OrderOf(*x, std::get<Int128>(b));
   if (const auto* x = std::get_if<std::string>(&a)) {
-    return OrderOf(x->compare(std::get<std::string>(b)), 0);  // char_traits<char> compares as unsigned bytes
+    return OrderOf(x->compare(std::get<std::string>(b)),
+                   0);  // char_traits<char> compares as unsigned bytes
   }
   return std::strong_ordering::equal;
 }

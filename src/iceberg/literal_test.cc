@@ -50,11 +50,14 @@ TEST(Literal, BytesComeBack) {
 }
 
 TEST(Literal, PromotedBoundsAreReadByTheirLength) {
-  EXPECT_EQ(FromBytes(std::string("\xff\xff\xff\xff", 4), *Primitive(TypeId::kLong)), Literal(int64_t{-1}));
-  EXPECT_EQ(FromBytes(ToBytes(1.5F, *Primitive(TypeId::kFloat)), *Primitive(TypeId::kDouble)), Literal(1.5));
+  EXPECT_EQ(FromBytes(std::string("\xff\xff\xff\xff", 4), *Primitive(TypeId::kLong)),
+            Literal(int64_t{-1}));
+  EXPECT_EQ(FromBytes(ToBytes(1.5F, *Primitive(TypeId::kFloat)), *Primitive(TypeId::kDouble)),
+            Literal(1.5));
   EXPECT_EQ(FromBytes("abc", *Primitive(TypeId::kLong)), std::nullopt);
   EXPECT_EQ(FromBytes("", *Decimal(9, 2)), std::nullopt);
-  EXPECT_EQ(FromBytes(std::string("\xff\xff\xff\xff", 4), *Primitive(TypeId::kTimestamp)), std::nullopt);
+  EXPECT_EQ(FromBytes(std::string("\xff\xff\xff\xff", 4), *Primitive(TypeId::kTimestamp)),
+            std::nullopt);
 }
 
 TEST(Literal, DecimalsLongerThanSixteenBytesMustOnlyRepeatTheSign) {
@@ -80,14 +83,20 @@ TEST(Literal, OrderIsTheSpecs) {
 }
 
 TEST(Literal, DecimalWidthIsJavas) {
-  const std::pair<int, size_t> cases[] = {{1, 1}, {2, 1}, {3, 2}, {4, 2}, {5, 3}, {9, 4}, {10, 5}, {18, 8}, {19, 9}, {38, 16}};
-  for (const auto& [precision, bytes] : cases) EXPECT_EQ(DecimalRequiredBytes(precision), bytes) << precision;
+  const std::pair<int, size_t> cases[] = {{1, 1}, {2, 1},  {3, 2},  {4, 2},  {5, 3},
+                                          {9, 4}, {10, 5}, {18, 8}, {19, 9}, {38, 16}};
+  for (const auto& [precision, bytes] : cases)
+    EXPECT_EQ(DecimalRequiredBytes(precision), bytes) << precision;
 }
 
 constexpr std::string_view kMaxCodePoint = "\xf4\x8f\xbf\xbf";  // U+10FFFF
 
-std::optional<std::string> Upper(std::string_view value) { return TruncateUpper(value, *Primitive(TypeId::kString)); }
-std::string Lower(std::string_view value) { return TruncateLower(value, *Primitive(TypeId::kString)); }
+std::optional<std::string> Upper(std::string_view value) {
+  return TruncateUpper(value, *Primitive(TypeId::kString));
+}
+std::string Lower(std::string_view value) {
+  return TruncateLower(value, *Primitive(TypeId::kString));
+}
 
 TEST(Truncate, ShortStringsStayWhole) {
   EXPECT_EQ(Lower("0123456789abcdef"), "0123456789abcdef");
@@ -104,10 +113,11 @@ TEST(Truncate, CutsAtCodePointsAndIncrementsTheLast) {
   EXPECT_EQ(Upper(fifteen + "bc"), fifteen + "c");
   EXPECT_EQ(Lower(fifteen + "\xc3\xa9x"), fifteen + "\xc3\xa9");
   EXPECT_EQ(Upper(fifteen + "\xc3\xa9x"), fifteen + "\xc3\xaa");
-  EXPECT_EQ(Upper(fifteen + "\x7fx"), fifteen + "\xc2\x80");                      // grows from one byte to two
-  EXPECT_EQ(Upper(fifteen + "\xdf\xbfx"), fifteen + "\xe0\xa0\x80");              // two to three
-  EXPECT_EQ(Upper(fifteen + "\xef\xbf\xbfx"), fifteen + "\xf0\x90\x80\x80");      // three to four
-  EXPECT_EQ(Upper(fifteen + "\xed\x9f\xbfx"), fifteen + "\xee\x80\x80");          // U+D7FF: surrogates are skipped
+  EXPECT_EQ(Upper(fifteen + "\x7fx"), fifteen + "\xc2\x80");          // grows from one byte to two
+  EXPECT_EQ(Upper(fifteen + "\xdf\xbfx"), fifteen + "\xe0\xa0\x80");  // two to three
+  EXPECT_EQ(Upper(fifteen + "\xef\xbf\xbfx"), fifteen + "\xf0\x90\x80\x80");  // three to four
+  EXPECT_EQ(Upper(fifteen + "\xed\x9f\xbfx"),
+            fifteen + "\xee\x80\x80");  // U+D7FF: surrogates are skipped
 }
 
 TEST(Truncate, CarriesOverTheHighestCodePointOrGivesUp) {
@@ -134,7 +144,8 @@ TEST(Truncate, BoundsEnclose) {
     state = state * 1664525 + 1013904223;
     return (state >> 8) % below;
   };
-  const std::string_view pieces[] = {"a", "\x7f", "\xc3\xa9", "\xed\x9f\xbf", "\xee\x80\x80", "\xef\xbf\xbf", kMaxCodePoint};
+  const std::string_view pieces[] = {
+      "a", "\x7f", "\xc3\xa9", "\xed\x9f\xbf", "\xee\x80\x80", "\xef\xbf\xbf", kMaxCodePoint};
   for (int i = 0; i < 5000; ++i) {
     std::string value;
     for (uint32_t n = next(24); n > 0; --n) value += pieces[next(std::size(pieces))];
@@ -147,7 +158,8 @@ TEST(Truncate, BoundsEnclose) {
 }
 
 TEST(Truncate, BinaryIsCutAtBytesAndOthersNotAtAll) {
-  const Type& binary = *Primitive(TypeId::kBinary);
+  const TypePtr type = Primitive(TypeId::kBinary);
+  const Type& binary = *type;
   const std::string fifteen(15, '\x01');
   EXPECT_EQ(TruncateLower(fifteen + "\x02\x03", binary), fifteen + "\x02");
   EXPECT_EQ(TruncateUpper(fifteen + "\x02\x03", binary), fifteen + "\x03");

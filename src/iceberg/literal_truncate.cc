@@ -1,10 +1,12 @@
 #include "iceberg/literal.h"
 
-// Bounds of strings and binaries, cut short: S1, S2 in the interoperability notes; Java's UnicodeUtil and BinaryUtil.
+// Bounds of strings and binaries, cut short: S1, S2 in the interoperability notes; Java's
+// UnicodeUtil and BinaryUtil.
 namespace millrace::iceberg {
 namespace {
 
-constexpr size_t kBoundLength = 16;  // code points or bytes; `truncate(16)`, what every engine writes by default
+constexpr size_t kBoundLength =
+    16;  // code points or bytes; `truncate(16)`, what every engine writes by default
 
 // The length of the well-formed code point at the start of `text`, or 0 when there is none there.
 size_t CodePointLength(std::string_view text) {
@@ -32,7 +34,9 @@ uint32_t DecodeCodePoint(std::string_view bytes) {
 }
 
 void AppendCodePoint(std::string& out, uint32_t value) {
-  const auto tail = [&](unsigned shift) { out += static_cast<char>(0x80 | ((value >> shift) & 0x3f)); };
+  const auto tail = [&](unsigned shift) {
+    out += static_cast<char>(0x80 | ((value >> shift) & 0x3f));
+  };
   if (value < 0x80) {
     out += static_cast<char>(value);
   } else if (value < 0x800) {

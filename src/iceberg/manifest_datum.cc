@@ -18,7 +18,9 @@ std::string SignExtended(Int128 value, size_t width) {
 
 Result<Datum> PartitionDatum(const Literal& value, const Type& type) {
   if (IsNull(value)) return Datum();
-  const auto mismatch = [&type] { return Fail(ErrorKind::kInternal, "a partition value is not one of type {}", ToString(type)); };
+  const auto mismatch = [&type] {
+    return Fail(ErrorKind::kInternal, "a partition value is not one of type {}", ToString(type));
+  };
   switch (type.id) {
     case TypeId::kBoolean:
       if (const auto* v = std::get_if<bool>(&value)) return Datum(*v);
@@ -32,7 +34,8 @@ Result<Datum> PartitionDatum(const Literal& value, const Type& type) {
     case TypeId::kTimestamp:
     case TypeId::kTimestampTz:
       if (const auto* v = std::get_if<int64_t>(&value)) return Datum(*v);
-      if (const auto* v = std::get_if<int32_t>(&value); v && type.id == TypeId::kLong) return Datum(int64_t{*v});
+      if (const auto* v = std::get_if<int32_t>(&value); v && type.id == TypeId::kLong)
+        return Datum(int64_t{*v});
       return mismatch();
     case TypeId::kFloat:
       if (const auto* v = std::get_if<float>(&value)) return Datum(*v);
@@ -42,7 +45,8 @@ Result<Datum> PartitionDatum(const Literal& value, const Type& type) {
       if (const auto* v = std::get_if<float>(&value)) return Datum(static_cast<double>(*v));
       return mismatch();
     case TypeId::kDecimal:
-      if (const auto* v = std::get_if<Int128>(&value)) return Datum(SignExtended(*v, DecimalRequiredBytes(type.precision)));
+      if (const auto* v = std::get_if<Int128>(&value))
+        return Datum(SignExtended(*v, DecimalRequiredBytes(type.precision)));
       return mismatch();
     case TypeId::kString:
     case TypeId::kUuid:
@@ -60,7 +64,9 @@ Result<Datum> PartitionDatum(const Literal& value, const Type& type) {
 
 Result<Literal> PartitionLiteral(const Datum& datum, const Type& type) {
   if (datum.is_null()) return Literal();
-  const auto mismatch = [&type] { return Fail(ErrorKind::kCorrupt, "a partition value is not one of type {}", ToString(type)); };
+  const auto mismatch = [&type] {
+    return Fail(ErrorKind::kCorrupt, "a partition value is not one of type {}", ToString(type));
+  };
   const auto* number = std::get_if<int64_t>(&datum.scalar);
   const auto* text = std::get_if<std::string>(&datum.scalar);
   switch (type.id) {
@@ -69,7 +75,8 @@ Result<Literal> PartitionLiteral(const Datum& datum, const Type& type) {
       return mismatch();
     case TypeId::kInt:
     case TypeId::kDate:
-      if (number != nullptr && *number == static_cast<int32_t>(*number)) return Literal(static_cast<int32_t>(*number));
+      if (number != nullptr && *number == static_cast<int32_t>(*number))
+        return Literal(static_cast<int32_t>(*number));
       return mismatch();
     case TypeId::kLong:
     case TypeId::kTime:
@@ -82,7 +89,8 @@ Result<Literal> PartitionLiteral(const Datum& datum, const Type& type) {
       return mismatch();
     case TypeId::kDouble:
       if (const auto* v = std::get_if<double>(&datum.scalar)) return Literal(*v);
-      if (const auto* v = std::get_if<float>(&datum.scalar)) return Literal(static_cast<double>(*v));
+      if (const auto* v = std::get_if<float>(&datum.scalar))
+        return Literal(static_cast<double>(*v));
       return mismatch();
     case TypeId::kDecimal:
       if (text != nullptr) {

@@ -12,9 +12,11 @@
 // Between Avro data and the values of this folder.
 namespace millrace::iceberg {
 
-// A partition value as Avro stores it; kInternal when the literal is not one of the type. Null gives null.
+// A partition value as Avro stores it; kInternal when the literal is not one of the type. Null
+// gives null.
 Result<avro::Datum> PartitionDatum(const Literal& value, const Type& type);
-// kCorrupt when the datum is no value of the type. Integers of any width are taken (day partitions come as int or date).
+// kCorrupt when the datum is no value of the type. Integers of any width are taken (day partitions
+// come as int or date).
 Result<Literal> PartitionLiteral(const avro::Datum& datum, const Type& type);
 
 // Fields of one record schema, found by id. Borrows the schema.
@@ -31,7 +33,7 @@ class RecordReader {
 
  private:
   const json::Value::Array* fields_ = nullptr;  // nullptr: not a record, has no fields
-  std::vector<int> ids_;                        // in the order of the record; -1 where a field has no id
+  std::vector<int> ids_;  // in the order of the record; -1 where a field has no id
   std::string_view what_;
 };
 

@@ -12,24 +12,28 @@ using avro::Datum;
 Datum SummariesDatum(const std::vector<FieldSummary>& summaries) {
   std::vector<Datum> items;
   for (const FieldSummary& summary : summaries) {
-    items.push_back(Datum::Of({Datum(summary.contains_null), OptionalDatum(summary.contains_nan),
-                               OptionalDatum(summary.lower_bound), OptionalDatum(summary.upper_bound)}));
+    items.push_back(
+        Datum::Of({Datum(summary.contains_null), OptionalDatum(summary.contains_nan),
+                   OptionalDatum(summary.lower_bound), OptionalDatum(summary.upper_bound)}));
   }
-  return Datum::Of(std::move(items));  // none: the list is left out (null), which readers take for any spec
+  return Datum::Of(
+      std::move(items));  // none: the list is left out (null), which readers take for any spec
 }
 
 // The row with this attempt's number where the manifest is this snapshot's own.
 Result<ManifestFile> Numbered(const ManifestFile& row, const ManifestListKey& key) {
   ManifestFile numbered = row;
   if (row.added_snapshot_id == key.snapshot_id) {
-    if (row.min_sequence_number == kUnassignedSequenceNumber || row.min_sequence_number == row.sequence_number) {
+    if (row.min_sequence_number == kUnassignedSequenceNumber ||
+        row.min_sequence_number == row.sequence_number) {
       numbered.min_sequence_number = key.sequence_number;
     }
     numbered.sequence_number = key.sequence_number;
   }
   if (numbered.sequence_number == kUnassignedSequenceNumber) {
-    return Fail(ErrorKind::kInternal, "manifest {} of snapshot {} has no sequence number and is not of snapshot {}", row.path,
-                row.added_snapshot_id, key.snapshot_id);
+    return Fail(ErrorKind::kInternal,
+                "manifest {} of snapshot {} has no sequence number and is not of snapshot {}",
+                row.path, row.added_snapshot_id, key.snapshot_id);
   }
   return numbered;
 }
@@ -67,7 +71,9 @@ class RowNumbers {
   }
   int32_t Required32(int field_id) { return static_cast<int32_t>(Required(field_id)); }
   // v1 tables, upgraded since, left these out; their number is 0.
-  int64_t OrZero(int field_id) const { return ScalarAt<int64_t>(record_, reader_.Index(field_id)).value_or(0); }
+  int64_t OrZero(int field_id) const {
+    return ScalarAt<int64_t>(record_, reader_.Index(field_id)).value_or(0);
+  }
   int missing() const { return missing_; }
 
  private:
@@ -76,7 +82,8 @@ class RowNumbers {
   int missing_ = -1;
 };
 
-std::vector<FieldSummary> ReadSummaries(const Datum* array, const json::Value& schema, std::string_view what) {
+std::vector<FieldSummary> ReadSummaries(const Datum* array, const json::Value& schema,
+                                        std::string_view what) {
   using namespace field_id;
   std::vector<FieldSummary> summaries;
   if (array == nullptr) return summaries;
@@ -95,7 +102,8 @@ std::vector<FieldSummary> ReadSummaries(const Datum* array, const json::Value& s
   return summaries;
 }
 
-Result<ManifestFile> ReadRow(const Datum& record, const RecordReader& reader, std::string_view what) {
+Result<ManifestFile> ReadRow(const Datum& record, const RecordReader& reader,
+                             std::string_view what) {
   using namespace field_id;
   ManifestFile row;
   auto path = ScalarAt<std::string>(record, reader.Index(kManifestPath));
@@ -114,25 +122,31 @@ Result<ManifestFile> ReadRow(const Datum& record, const RecordReader& reader, st
   row.sequence_number = numbers.OrZero(kSequenceNumber);
   row.min_sequence_number = numbers.OrZero(kMinSequenceNumber);
   if (numbers.missing() >= 0) {
-    return Fail(ErrorKind::kCorrupt, "{}: the row of {} lacks field {}", what, row.path, numbers.missing());
+    return Fail(ErrorKind::kCorrupt, "{}: the row of {} lacks field {}", what, row.path,
+                numbers.missing());
   }
   const int64_t content = numbers.OrZero(kManifestContent);
-  if (content < 0 || content > 1) return Fail(ErrorKind::kCorrupt, "{}: {} has an unknown content", what, row.path);
+  if (content < 0 || content > 1)
+    return Fail(ErrorKind::kCorrupt, "{}: {} has an unknown content", what, row.path);
   row.content = static_cast<ManifestContent>(content);
   if (At(record, reader.Index(kManifestKeyMetadata)) != nullptr) {
-    return Fail(ErrorKind::kUnsupported, "{}: {} is encrypted, which Millrace cannot read", what, row.path);
+    return Fail(ErrorKind::kUnsupported, "{}: {} is encrypted, which Millrace cannot read", what,
+                row.path);
   }
   const int partitions = reader.Index(kPartitions);
-  if (partitions >= 0) row.partitions = ReadSummaries(At(record, partitions), reader.FieldSchema(partitions), what);
+  if (partitions >= 0)
+    row.partitions = ReadSummaries(At(record, partitions), reader.FieldSchema(partitions), what);
   return row;
 }
 
 }  // namespace
 
-Result<std::string> WriteManifestList(const std::vector<ManifestFile>& rows, const ManifestListKey& key) {
+Result<std::string> WriteManifestList(const std::vector<ManifestFile>& rows,
+                                      const ManifestListKey& key) {
   const std::map<std::string, std::string> metadata = {
       {"snapshot-id", Format("{}", key.snapshot_id)},
-      {"parent-snapshot-id", key.parent_snapshot_id ? Format("{}", *key.parent_snapshot_id) : "null"},
+      {"parent-snapshot-id",
+       key.parent_snapshot_id ? Format("{}", *key.parent_snapshot_id) : "null"},
       {"sequence-number", Format("{}", key.sequence_number)},
       {"format-version", "2"}};
   MR_ASSIGN(const auto writer, avro::Writer::New(ManifestListSchema(), metadata));

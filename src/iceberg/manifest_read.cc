@@ -16,27 +16,32 @@ struct MapLayout {
 
 // Where the fields of a data_file record are in this file.
 struct FileLayout {
-  int content, path, format, partition, record_count, file_size, key_metadata, split_offsets, equality_ids, sort_order_id,
-      referenced_data_file, content_offset;
-  MapLayout column_sizes, value_counts, null_value_counts, nan_value_counts, lower_bounds, upper_bounds;
-  std::vector<int> partition_fields;  // one per field of the spec; -1 where this file does not have it
+  int content, path, format, partition, record_count, file_size, key_metadata, split_offsets,
+      equality_ids, sort_order_id, referenced_data_file, content_offset;
+  MapLayout column_sizes, value_counts, null_value_counts, nan_value_counts, lower_bounds,
+      upper_bounds;
+  std::vector<int>
+      partition_fields;  // one per field of the spec; -1 where this file does not have it
 };
 
-MapLayout FindMap(const RecordReader& file, int field_id, int key_id, int value_id, std::string_view what) {
+MapLayout FindMap(const RecordReader& file, int field_id, int key_id, int value_id,
+                  std::string_view what) {
   MapLayout at;
   at.field = file.Index(field_id);
   if (at.field < 0) return at;
   const json::Value* items = avro::NonNull(file.FieldSchema(at.field)).Find("items");
   if (items == nullptr) return at;
   const RecordReader pair(*items, what);
-  if (pair.Index(key_id) >= 0 && pair.Index(value_id) >= 0) {  // without ids: key, value, as every writer has them
+  if (pair.Index(key_id) >= 0 &&
+      pair.Index(value_id) >= 0) {  // without ids: key, value, as every writer has them
     at.key = pair.Index(key_id);
     at.value = pair.Index(value_id);
   }
   return at;
 }
 
-Result<FileLayout> FindFields(const RecordReader& file, const PartitionSpec& spec, std::string_view what) {
+Result<FileLayout> FindFields(const RecordReader& file, const PartitionSpec& spec,
+                              std::string_view what) {
   using namespace field_id;
   FileLayout at;
   MR_ASSIGN(at.path, file.RequiredIndex(kFilePath));
@@ -58,7 +63,8 @@ Result<FileLayout> FindFields(const RecordReader& file, const PartitionSpec& spe
   at.referenced_data_file = file.Index(kReferencedDataFile);
   at.content_offset = file.Index(kContentOffset);
   const RecordReader partition(file.FieldSchema(at.partition), what);
-  for (const PartitionField& field : spec.fields) at.partition_fields.push_back(partition.Index(field.field_id));
+  for (const PartitionField& field : spec.fields)
+    at.partition_fields.push_back(partition.Index(field.field_id));
   return at;
 }
 
@@ -81,13 +87,14 @@ std::vector<V> ListAt(const Datum& record, int index) {
   const Datum* array = At(record, index);
   if (array == nullptr) return list;
   for (const Datum& item : array->items) {
-    if (const auto* value = std::get_if<int64_t>(&item.scalar)) list.push_back(static_cast<V>(*value));
+    if (const auto* value = std::get_if<int64_t>(&item.scalar))
+      list.push_back(static_cast<V>(*value));
   }
   return list;
 }
 
-Result<DataFile> ReadFile(const Datum& record, const FileLayout& at, const std::vector<TypePtr>& partition_types,
-                          std::string_view what) {
+Result<DataFile> ReadFile(const Datum& record, const FileLayout& at,
+                          const std::vector<TypePtr>& partition_types, std::string_view what) {
   DataFile file;
   auto path = ScalarAt<std::string>(record, at.path);
   auto format = ScalarAt<std::string>(record, at.format);
@@ -95,13 +102,16 @@ Result<DataFile> ReadFile(const Datum& record, const FileLayout& at, const std::
   const auto file_size = ScalarAt<int64_t>(record, at.file_size);
   const int64_t content = ScalarAt<int64_t>(record, at.content).value_or(0);
   if (!path || !format || !record_count || !file_size || content < 0 || content > 2) {
-    return Fail(ErrorKind::kCorrupt, "{}: a data file lacks its path, format or size, or its content is unknown", what);
+    return Fail(ErrorKind::kCorrupt,
+                "{}: a data file lacks its path, format or size, or its content is unknown", what);
   }
   if (At(record, at.key_metadata) != nullptr) {
-    return Fail(ErrorKind::kUnsupported, "{}: {} is encrypted, which Millrace cannot read", what, *path);
+    return Fail(ErrorKind::kUnsupported, "{}: {} is encrypted, which Millrace cannot read", what,
+                *path);
   }
   if (At(record, at.content_offset) != nullptr) {
-    return Fail(ErrorKind::kUnsupported, "{}: {} holds deletion vectors, which need table format v3", what, *path);
+    return Fail(ErrorKind::kUnsupported,
+                "{}: {} holds deletion vectors, which need table format v3", what, *path);
   }
   file.content = static_cast<FileContent>(content);
   file.path = *std::move(path);
@@ -117,7 +127,8 @@ Result<DataFile> ReadFile(const Datum& record, const FileLayout& at, const std::
   file.split_offsets = ListAt<int64_t>(record, at.split_offsets);
   file.equality_ids = ListAt<int32_t>(record, at.equality_ids);
   file.referenced_data_file = ScalarAt<std::string>(record, at.referenced_data_file);
-  if (const auto order = ScalarAt<int64_t>(record, at.sort_order_id)) file.sort_order_id = static_cast<int32_t>(*order);
+  if (const auto order = ScalarAt<int64_t>(record, at.sort_order_id))
+    file.sort_order_id = static_cast<int32_t>(*order);
   const Datum& partition = record.items[static_cast<size_t>(at.partition)];
   for (size_t i = 0; i < partition_types.size(); ++i) {
     const Datum* value = At(partition, at.partition_fields[i]);
@@ -131,20 +142,23 @@ Result<DataFile> ReadFile(const Datum& record, const FileLayout& at, const std::
   return file;
 }
 
-// Spec: "Sequence Number Inheritance". Only added entries inherit; in a manifest from a v1 table (number 0) all do.
+// Spec: "Sequence Number Inheritance". Only added entries inherit; in a manifest from a v1 table
+// (number 0) all do.
 Status Inherit(const ManifestFile& row, ManifestEntry& entry) {
   if (!entry.snapshot_id) entry.snapshot_id = row.added_snapshot_id;
   const bool inherits = entry.status == EntryStatus::kAdded || row.sequence_number == 0;
   if (inherits && !entry.sequence_number) entry.sequence_number = row.sequence_number;
   if (inherits && !entry.file_sequence_number) entry.file_sequence_number = row.sequence_number;
   if (entry.sequence_number) return {};
-  return Fail(ErrorKind::kCorrupt, "{}: the entry of {} has no sequence number and must not inherit one", row.path,
+  return Fail(ErrorKind::kCorrupt,
+              "{}: the entry of {} has no sequence number and must not inherit one", row.path,
               entry.file.path);
 }
 
 }  // namespace
 
-Result<std::vector<ManifestEntry>> ReadManifest(std::string_view bytes, const ManifestFile& row, const Schema& table_schema,
+Result<std::vector<ManifestEntry>> ReadManifest(std::string_view bytes, const ManifestFile& row,
+                                                const Schema& table_schema,
                                                 const PartitionSpec& spec) {
   using namespace field_id;
   MR_ASSIGN(const std::vector<TypePtr> types, PartitionTypes(spec, table_schema));
@@ -155,7 +169,8 @@ Result<std::vector<ManifestEntry>> ReadManifest(std::string_view bytes, const Ma
   const int snapshot_at = reader.Index(kSnapshotId);
   const int sequence_at = reader.Index(kEntrySequenceNumber);
   const int file_sequence_at = reader.Index(kFileSequenceNumber);
-  MR_ASSIGN(const FileLayout layout, FindFields(RecordReader(reader.FieldSchema(file_at), row.path), spec, row.path));
+  MR_ASSIGN(const FileLayout layout,
+            FindFields(RecordReader(reader.FieldSchema(file_at), row.path), spec, row.path));
 
   std::vector<ManifestEntry> entries;
   entries.reserve(file.records.size());
@@ -163,7 +178,8 @@ Result<std::vector<ManifestEntry>> ReadManifest(std::string_view bytes, const Ma
     const auto status = ScalarAt<int64_t>(record, status_at);
     const Datum* data_file = At(record, file_at);
     if (!status || *status < 0 || *status > 2 || data_file == nullptr) {
-      return Fail(ErrorKind::kCorrupt, "{}: an entry has no data file or an unknown status", row.path);
+      return Fail(ErrorKind::kCorrupt, "{}: an entry has no data file or an unknown status",
+                  row.path);
     }
     ManifestEntry entry;
     entry.status = static_cast<EntryStatus>(*status);

@@ -17,29 +17,35 @@ Value Required(std::string_view name, Value type, int id) {
 }
 
 Value Optional(std::string_view name, Value type, int id) {
-  return Object{
-      {"name", name}, {"type", Array{"null", std::move(type)}}, {"default", nullptr}, {"field-id", id}};
+  return Object{{"name", name},
+                {"type", Array{"null", std::move(type)}},
+                {"default", nullptr},
+                {"field-id", id}};
 }
 
 Value Record(std::string_view name, Array fields) {
   return Object{{"type", "record"}, {"name", name}, {"fields", std::move(fields)}};
 }
 
-// A map with int keys: Avro's own maps have string keys only, so it is an array of k<key id>_v<value id> records.
+// A map with int keys: Avro's own maps have string keys only, so it is an array of k<key
+// id>_v<value id> records.
 Value IntMap(int key_id, int value_id, std::string_view value_type) {
-  return Object{{"type", "array"},
-                {"items", Record(Format("k{}_v{}", key_id, value_id),
-                                 {Required("key", "int", key_id), Required("value", value_type, value_id)})},
-                {"logicalType", "map"}};
+  return Object{
+      {"type", "array"},
+      {"items", Record(Format("k{}_v{}", key_id, value_id),
+                       {Required("key", "int", key_id), Required("value", value_type, value_id)})},
+      {"logicalType", "map"}};
 }
 
 Value ListOf(std::string_view element, int element_id) {
   return Object{{"type", "array"}, {"items", element}, {"element-id", element_id}};
 }
 
-// A fixed type has a name, which Avro lets one define once. Referring to it by name from then on is legal and what Java does, but
-// PyIceberg cannot resolve that; so each further use gets a name of its own, which no reader looks at.
-Value FixedType(std::string name, int size, Object attributes, int field_id, std::set<std::string>& defined) {
+// A fixed type has a name, which Avro lets one define once. Referring to it by name from then on is
+// legal and what Java does, but PyIceberg cannot resolve that; so each further use gets a name of
+// its own, which no reader looks at.
+Value FixedType(std::string name, int size, Object attributes, int field_id,
+                std::set<std::string>& defined) {
   if (!defined.insert(name).second) {
     name += Format("_{}", field_id);
     defined.insert(name);
@@ -74,9 +80,11 @@ Value PartitionValueType(const Type& type, int field_id, std::set<std::string>& 
     case TypeId::kFixed:
       return FixedType(Format("fixed_{}", type.length), type.length, {}, field_id, defined);
     case TypeId::kDecimal:
-      return FixedType(Format("decimal_{}_{}", type.precision, type.scale), static_cast<int>(DecimalRequiredBytes(type.precision)),
-                       {{"logicalType", "decimal"}, {"precision", type.precision}, {"scale", type.scale}}, field_id,
-                       defined);
+      return FixedType(
+          Format("decimal_{}_{}", type.precision, type.scale),
+          static_cast<int>(DecimalRequiredBytes(type.precision)),
+          {{"logicalType", "decimal"}, {"precision", type.precision}, {"scale", type.scale}},
+          field_id, defined);
     case TypeId::kStruct:
     case TypeId::kList:
     case TypeId::kMap:
@@ -92,8 +100,10 @@ Value PartitionRecord(const PartitionSpec& spec, const std::vector<TypePtr>& typ
   for (size_t i = 0; i < spec.fields.size(); ++i) {
     const PartitionField& field = spec.fields[i];
     std::string name = AvroName(field.name);
-    if (!names.insert(name).second) name += Format("_{}", field.field_id);  // two names may look alike once escaped
-    Value avro = Optional(name, PartitionValueType(*types[i], field.field_id, defined), field.field_id);
+    if (!names.insert(name).second)
+      name += Format("_{}", field.field_id);  // two names may look alike once escaped
+    Value avro =
+        Optional(name, PartitionValueType(*types[i], field.field_id, defined), field.field_id);
     if (name != field.name) avro.Set("iceberg-field-name", field.name);
     fields.push_back(std::move(avro));
   }
@@ -129,28 +139,28 @@ Value ManifestListSchema() {
 
 Value ManifestSchema(const PartitionSpec& spec, const std::vector<TypePtr>& partition_types) {
   using namespace field_id;
-  Value data_file = Record("r2", {Required("content", "int", kContent),
-                                  Required("file_path", "string", kFilePath),
-                                  Required("file_format", "string", kFileFormat),
-                                  Required("partition", PartitionRecord(spec, partition_types), kPartition),
-                                  Required("record_count", "long", kRecordCount),
-                                  Required("file_size_in_bytes", "long", kFileSize),
-                                  Optional("column_sizes", IntMap(117, 118, "long"), kColumnSizes),
-                                  Optional("value_counts", IntMap(119, 120, "long"), kValueCounts),
-                                  Optional("null_value_counts", IntMap(121, 122, "long"), kNullValueCounts),
-                                  Optional("nan_value_counts", IntMap(138, 139, "long"), kNanValueCounts),
-                                  Optional("lower_bounds", IntMap(126, 127, "bytes"), kLowerBounds),
-                                  Optional("upper_bounds", IntMap(129, 130, "bytes"), kUpperBounds),
-                                  Optional("key_metadata", "bytes", kKeyMetadata),
-                                  Optional("split_offsets", ListOf("long", 133), kSplitOffsets),
-                                  Optional("equality_ids", ListOf("int", 136), kEqualityIds),
-                                  Optional("sort_order_id", "int", kSortOrderId),
-                                  Optional("referenced_data_file", "string", kReferencedDataFile)});
-  return Record("manifest_entry", {Required("status", "int", kStatus),
-                                   Optional("snapshot_id", "long", kSnapshotId),
-                                   Optional("sequence_number", "long", kEntrySequenceNumber),
-                                   Optional("file_sequence_number", "long", kFileSequenceNumber),
-                                   Required("data_file", std::move(data_file), kDataFile)});
+  Value data_file = Record(
+      "r2", {Required("content", "int", kContent), Required("file_path", "string", kFilePath),
+             Required("file_format", "string", kFileFormat),
+             Required("partition", PartitionRecord(spec, partition_types), kPartition),
+             Required("record_count", "long", kRecordCount),
+             Required("file_size_in_bytes", "long", kFileSize),
+             Optional("column_sizes", IntMap(117, 118, "long"), kColumnSizes),
+             Optional("value_counts", IntMap(119, 120, "long"), kValueCounts),
+             Optional("null_value_counts", IntMap(121, 122, "long"), kNullValueCounts),
+             Optional("nan_value_counts", IntMap(138, 139, "long"), kNanValueCounts),
+             Optional("lower_bounds", IntMap(126, 127, "bytes"), kLowerBounds),
+             Optional("upper_bounds", IntMap(129, 130, "bytes"), kUpperBounds),
+             Optional("key_metadata", "bytes", kKeyMetadata),
+             Optional("split_offsets", ListOf("long", 133), kSplitOffsets),
+             Optional("equality_ids", ListOf("int", 136), kEqualityIds),
+             Optional("sort_order_id", "int", kSortOrderId),
+             Optional("referenced_data_file", "string", kReferencedDataFile)});
+  return Record("manifest_entry",
+                {Required("status", "int", kStatus), Optional("snapshot_id", "long", kSnapshotId),
+                 Optional("sequence_number", "long", kEntrySequenceNumber),
+                 Optional("file_sequence_number", "long", kFileSequenceNumber),
+                 Required("data_file", std::move(data_file), kDataFile)});
 }
 
 Result<std::vector<TypePtr>> PartitionTypes(const PartitionSpec& spec, const Schema& schema) {
@@ -162,7 +172,8 @@ Result<std::vector<TypePtr>> PartitionTypes(const PartitionSpec& spec, const Sch
     } else if (field.transform.kind == TransformKind::kVoid) {
       types.push_back(Primitive(TypeId::kInt));
     } else {
-      return Fail(ErrorKind::kUnsupported, "partition field '{}' of spec {} uses column {}, which schema {} does not have",
+      return Fail(ErrorKind::kUnsupported,
+                  "partition field '{}' of spec {} uses column {}, which schema {} does not have",
                   field.name, spec.spec_id, field.source_id, schema.schema_id);
     }
   }

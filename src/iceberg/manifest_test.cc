@@ -26,9 +26,12 @@ Schema OrdersSchema() {
 PartitionSpec OrdersSpec() {
   PartitionSpec spec;
   spec.spec_id = 2;
-  spec.fields = {{2, 1000, "is_current", {TransformKind::kIdentity, 0}}, {3, 1001, "placed.day", {TransformKind::kDay, 0}},
-                 {4, 1002, "price", {TransformKind::kIdentity, 0}},      {4, 1003, "price_10", {TransformKind::kTruncate, 10}},
-                 {5, 1004, "ratio", {TransformKind::kIdentity, 0}},      {6, 1005, "key", {TransformKind::kIdentity, 0}}};
+  spec.fields = {{2, 1000, "is_current", {TransformKind::kIdentity, 0}},
+                 {3, 1001, "placed.day", {TransformKind::kDay, 0}},
+                 {4, 1002, "price", {TransformKind::kIdentity, 0}},
+                 {4, 1003, "price_10", {TransformKind::kTruncate, 10}},
+                 {5, 1004, "ratio", {TransformKind::kIdentity, 0}},
+                 {6, 1005, "key", {TransformKind::kIdentity, 0}}};
   return spec;
 }
 
@@ -67,15 +70,20 @@ ManifestEntry Entry(EntryStatus status, DataFile file, std::optional<int64_t> se
 
 std::vector<ManifestEntry> Entries() {
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  return {Entry(EntryStatus::kAdded, File("file:///t/data/a.parquet", Tuple(true, 20000, 1420, 0.5))),
-          Entry(EntryStatus::kExisting, File("file:///t/data/b.parquet", Tuple(false, -1, -1, nan)), 3),
-          Entry(EntryStatus::kDeleted, File("file:///t/data/c.parquet", {true, Literal(), Literal(), Literal(), -2.0, Literal()}), 2)};
+  return {
+      Entry(EntryStatus::kAdded, File("file:///t/data/a.parquet", Tuple(true, 20000, 1420, 0.5))),
+      Entry(EntryStatus::kExisting, File("file:///t/data/b.parquet", Tuple(false, -1, -1, nan)), 3),
+      Entry(EntryStatus::kDeleted,
+            File("file:///t/data/c.parquet",
+                 {true, Literal(), Literal(), Literal(), -2.0, Literal()}),
+            2)};
 }
 
 constexpr int64_t kSnapshot = 9007199254740993;  // 2^53 + 1: a double would round it
 
 TEST(Manifest, RoundTripsWithEverythingInherited) {
-  auto written = WriteManifest(Entries(), ManifestContent::kData, OrdersSchema(), OrdersSpec(), kSnapshot);
+  auto written =
+      WriteManifest(Entries(), ManifestContent::kData, OrdersSchema(), OrdersSpec(), kSnapshot);
   ASSERT_TRUE(written.ok()) << written.error().ToString();
   EXPECT_EQ(written->row.length, static_cast<int64_t>(written->bytes.size()));
   EXPECT_EQ(written->row.sequence_number, kUnassignedSequenceNumber);
@@ -113,11 +121,14 @@ TEST(Manifest, RoundTripsWithEverythingInherited) {
 }
 
 TEST(Manifest, SummariesCoverEveryEntry) {
-  const auto written = WriteManifest(Entries(), ManifestContent::kData, OrdersSchema(), OrdersSpec(), kSnapshot);
+  const auto written =
+      WriteManifest(Entries(), ManifestContent::kData, OrdersSchema(), OrdersSpec(), kSnapshot);
   ASSERT_TRUE(written.ok());
   const auto& summaries = written->row.partitions;
   ASSERT_EQ(summaries.size(), 6U);
-  const auto bound = [](const Literal& value, const TypePtr& type) { return std::optional(ToBytes(value, *type)); };
+  const auto bound = [](const Literal& value, const TypePtr& type) {
+    return std::optional(ToBytes(value, *type));
+  };
   EXPECT_FALSE(summaries[0].contains_null);
   EXPECT_EQ(summaries[0].lower_bound, bound(false, Primitive(TypeId::kBoolean)));
   EXPECT_EQ(summaries[0].upper_bound, bound(true, Primitive(TypeId::kBoolean)));
@@ -133,8 +144,10 @@ TEST(Manifest, SummariesCoverEveryEntry) {
 
 TEST(Manifest, AllNullPartitionsHaveNoBounds) {
   std::vector<ManifestEntry> entries = {
-      Entry(EntryStatus::kAdded, File("x", {Literal(), Literal(), Literal(), Literal(), Literal(), Literal()}))};
-  const auto written = WriteManifest(entries, ManifestContent::kData, OrdersSchema(), OrdersSpec(), kSnapshot);
+      Entry(EntryStatus::kAdded,
+            File("x", {Literal(), Literal(), Literal(), Literal(), Literal(), Literal()}))};
+  const auto written =
+      WriteManifest(entries, ManifestContent::kData, OrdersSchema(), OrdersSpec(), kSnapshot);
   ASSERT_TRUE(written.ok());
   EXPECT_TRUE(written->row.partitions[0].contains_null);
   EXPECT_FALSE(written->row.partitions[0].lower_bound.has_value());
@@ -162,8 +175,8 @@ TEST(Manifest, WhatMustNotBeWrittenIsRefused) {
 TEST(Manifest, UnpartitionedTablesHaveAnEmptyRecord) {
   DataFile file = File("file:///t/data/a.parquet", {});
   file.spec_id = 0;
-  const auto written =
-      WriteManifest({Entry(EntryStatus::kAdded, file)}, ManifestContent::kData, OrdersSchema(), PartitionSpec(), kSnapshot);
+  const auto written = WriteManifest({Entry(EntryStatus::kAdded, file)}, ManifestContent::kData,
+                                     OrdersSchema(), PartitionSpec(), kSnapshot);
   ASSERT_TRUE(written.ok());
   EXPECT_TRUE(written->row.partitions.empty());
   ManifestFile row = written->row;
@@ -177,8 +190,8 @@ TEST(Manifest, DeleteFilesKeepTheirReference) {
   DataFile file = File("file:///t/data/d.parquet", Entries()[0].file.partition);
   file.content = FileContent::kPositionDeletes;
   file.referenced_data_file = "file:///t/data/a.parquet";
-  const auto written =
-      WriteManifest({Entry(EntryStatus::kAdded, file)}, ManifestContent::kDeletes, OrdersSchema(), OrdersSpec(), kSnapshot);
+  const auto written = WriteManifest({Entry(EntryStatus::kAdded, file)}, ManifestContent::kDeletes,
+                                     OrdersSchema(), OrdersSpec(), kSnapshot);
   ASSERT_TRUE(written.ok());
   ManifestFile row = written->row;
   row.sequence_number = 5;
@@ -195,14 +208,16 @@ TEST(Manifest, NamesBecomeLegalInAvro) {
   EXPECT_EQ(AvroName("a b"), "a_x20b");
   PartitionSpec spec;
   spec.fields = {{1, 1000, "a b", {}}, {1, 1001, "a_x20b", {}}};
-  const json::Value schema = ManifestSchema(spec, {Primitive(TypeId::kLong), Primitive(TypeId::kLong)});
+  const json::Value schema =
+      ManifestSchema(spec, {Primitive(TypeId::kLong), Primitive(TypeId::kLong)});
   const std::string text = json::Write(schema);
   EXPECT_NE(text.find(R"("name":"a_x20b_1001")"), std::string::npos) << text;
   EXPECT_NE(text.find(R"("iceberg-field-name":"a b")"), std::string::npos) << text;
 }
 
 TEST(ManifestList, RoundTripsAndNumbersOwnManifests) {
-  const auto written = WriteManifest(Entries(), ManifestContent::kData, OrdersSchema(), OrdersSpec(), kSnapshot);
+  const auto written =
+      WriteManifest(Entries(), ManifestContent::kData, OrdersSchema(), OrdersSpec(), kSnapshot);
   ASSERT_TRUE(written.ok());
   ManifestFile own = written->row;
   own.path = "file:///t/metadata/m0.avro";

@@ -65,14 +65,18 @@ Result<Datum> FileDatum(const DataFile& file, const std::vector<TypePtr>& partit
 Status CheckEntry(const ManifestEntry& entry, ManifestContent content, const PartitionSpec& spec) {
   const std::string& path = entry.file.path;
   if (entry.file.partition.size() != spec.fields.size()) {
-    return Fail(ErrorKind::kInternal, "manifest entry {} has {} partition values, spec {} has {} fields", path,
+    return Fail(ErrorKind::kInternal,
+                "manifest entry {} has {} partition values, spec {} has {} fields", path,
                 entry.file.partition.size(), spec.spec_id, spec.fields.size());
   }
   if ((entry.file.content == FileContent::kData) != (content == ManifestContent::kData)) {
-    return Fail(ErrorKind::kInternal, "manifest entry {} is of the other content class than its manifest", path);
+    return Fail(ErrorKind::kInternal,
+                "manifest entry {} is of the other content class than its manifest", path);
   }
   if (entry.status != EntryStatus::kAdded && (!entry.snapshot_id || !entry.sequence_number)) {
-    return Fail(ErrorKind::kInternal, "manifest entry {} was not added here and lacks its snapshot or sequence number", path);
+    return Fail(ErrorKind::kInternal,
+                "manifest entry {} was not added here and lacks its snapshot or sequence number",
+                path);
   }
   return {};
 }
@@ -94,7 +98,8 @@ void Count(const ManifestEntry& entry, ManifestFile& row) {
       return;  // only live entries count for the lowest sequence number
   }
   if (!entry.sequence_number) return;
-  if (row.min_sequence_number == kUnassignedSequenceNumber || *entry.sequence_number < row.min_sequence_number) {
+  if (row.min_sequence_number == kUnassignedSequenceNumber ||
+      *entry.sequence_number < row.min_sequence_number) {
     row.min_sequence_number = *entry.sequence_number;
   }
 }
@@ -105,7 +110,8 @@ bool IsNan(const Literal& value) {
   return false;
 }
 
-// Over all entries, deleted ones included, as Java does: wider than needed is safe, narrower is not.
+// Over all entries, deleted ones included, as Java does: wider than needed is safe, narrower is
+// not.
 FieldSummary Summarize(const std::vector<ManifestEntry>& entries, size_t index, const Type& type) {
   FieldSummary summary;
   summary.contains_nan = false;
@@ -129,8 +135,9 @@ FieldSummary Summarize(const std::vector<ManifestEntry>& entries, size_t index, 
 
 }  // namespace
 
-Result<WrittenManifest> WriteManifest(const std::vector<ManifestEntry>& entries, ManifestContent content,
-                                      const Schema& table_schema, const PartitionSpec& spec, int64_t snapshot_id) {
+Result<WrittenManifest> WriteManifest(const std::vector<ManifestEntry>& entries,
+                                      ManifestContent content, const Schema& table_schema,
+                                      const PartitionSpec& spec, int64_t snapshot_id) {
   MR_ASSIGN(const std::vector<TypePtr> types, PartitionTypes(spec, table_schema));
   const std::map<std::string, std::string> metadata = {
       {"schema", json::Write(ToJson(table_schema))},
@@ -160,7 +167,8 @@ Result<WrittenManifest> WriteManifest(const std::vector<ManifestEntry>& entries,
     MR_TRY(writer->Append(Datum::Of(std::move(record))));
     Count(entry, written.row);
   }
-  for (size_t i = 0; i < types.size(); ++i) written.row.partitions.push_back(Summarize(entries, i, *types[i]));
+  for (size_t i = 0; i < types.size(); ++i)
+    written.row.partitions.push_back(Summarize(entries, i, *types[i]));
   MR_ASSIGN(written.bytes, writer->Finish());
   written.row.length = static_cast<int64_t>(written.bytes.size());
   return written;

@@ -29,8 +29,11 @@ const Snapshot* TableMetadata::CurrentSnapshot() const {
 
 bool IsReservedProperty(std::string_view key) {
   static constexpr std::string_view kReserved[] = {
-      "format-version",  "uuid",           "snapshot-count",         "current-snapshot-summary", "current-snapshot-id",
-      "current-snapshot-timestamp-ms", "current-schema", "default-partition-spec", "default-sort-order"};
+      "format-version",      "uuid",
+      "snapshot-count",      "current-snapshot-summary",
+      "current-snapshot-id", "current-snapshot-timestamp-ms",
+      "current-schema",      "default-partition-spec",
+      "default-sort-order"};
   return std::ranges::find(kReserved, key) != std::end(kReserved);
 }
 

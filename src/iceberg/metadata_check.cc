@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "base/format.h"
 #include "iceberg/json_members.h"
@@ -14,21 +15,47 @@ Error Corrupt(fmt::format_string<Args...> pattern, Args&&... args) {
   return Fail(ErrorKind::kCorrupt, pattern, std::forward<Args>(args)...);
 }
 
+// Names as Java and PyIceberg want them: a column name once, and a partition field not named like
+// another column than its source.
+Status CheckNames(const Schema& schema, const std::vector<PartitionSpec>& specs) {
+  std::set<std::string_view> names;
+  for (const Field& field : schema.fields) {
+    if (!names.insert(field.name).second)
+      return Corrupt("schema {} has two columns '{}'", schema.schema_id, field.name);
+  }
+  for (const PartitionSpec& spec : specs) {
+    for (const PartitionField& field : spec.fields) {
+      const Field* column = schema.FindByName(field.name);
+      if (column != nullptr && column->id != field.source_id) {
+        return Corrupt(
+            "partition field '{}' of spec {} has the name of a column that it does not come from",
+            field.name, spec.spec_id);
+      }
+    }
+  }
+  return {};
+}
+
 Status CheckStructure(const TableMetadata& m) {
   if (m.table_uuid.empty()) return Corrupt("'table-uuid' is missing");
   if (m.location.empty()) return Corrupt("'location' is missing");
-  if (m.FindSchema(m.current_schema_id) == nullptr) return Corrupt("current schema {} is not in 'schemas'", m.current_schema_id);
-  if (m.FindSpec(m.default_spec_id) == nullptr) return Corrupt("default spec {} is not in 'partition-specs'", m.default_spec_id);
+  if (m.FindSchema(m.current_schema_id) == nullptr)
+    return Corrupt("current schema {} is not in 'schemas'", m.current_schema_id);
+  if (m.FindSpec(m.default_spec_id) == nullptr)
+    return Corrupt("default spec {} is not in 'partition-specs'", m.default_spec_id);
   const bool has_order = std::ranges::any_of(m.sort_orders, [&m](const json::Value& order) {
     const auto id = Int32Member(order, "order-id");
     return id.ok() && *id == m.default_sort_order_id;
   });
-  if (!has_order) return Corrupt("default sort order {} is not in 'sort-orders'", m.default_sort_order_id);
+  if (!has_order)
+    return Corrupt("default sort order {} is not in 'sort-orders'", m.default_sort_order_id);
   for (const PartitionSpec& spec : m.specs) {
     for (const PartitionField& field : spec.fields) {
-      if (field.field_id == 0) return Corrupt("partition field '{}' of spec {} has no field id", field.name, spec.spec_id);
+      if (field.field_id == 0)
+        return Corrupt("partition field '{}' of spec {} has no field id", field.name, spec.spec_id);
     }
   }
+  MR_TRY(CheckNames(m.CurrentSchema(), m.specs));
   for (const auto& [key, value] : m.properties) {
     if (IsReservedProperty(key)) return Corrupt("property '{}' is reserved", key);
   }
@@ -38,8 +65,8 @@ Status CheckStructure(const TableMetadata& m) {
 Status CheckSnapshots(const TableMetadata& m) {
   for (const Snapshot& snapshot : m.snapshots) {
     if (snapshot.sequence_number > m.last_sequence_number) {
-      return Corrupt("snapshot {} has sequence number {}, above the table's {}", snapshot.snapshot_id,
-                     snapshot.sequence_number, m.last_sequence_number);
+      return Corrupt("snapshot {} has sequence number {}, above the table's {}",
+                     snapshot.snapshot_id, snapshot.sequence_number, m.last_sequence_number);
     }
   }
   for (const auto& [name, ref] : m.refs) {
@@ -51,7 +78,8 @@ Status CheckSnapshots(const TableMetadata& m) {
     return Corrupt("the current snapshot {} does not exist", *m.current_snapshot_id);
   }
   const auto main = m.refs.find("main");
-  if (main == m.refs.end() ? m.current_snapshot_id.has_value() : m.current_snapshot_id != main->second.snapshot_id) {
+  if (main == m.refs.end() ? m.current_snapshot_id.has_value()
+                           : m.current_snapshot_id != main->second.snapshot_id) {
     return Corrupt("ref 'main' and 'current-snapshot-id' differ");
   }
   return {};
@@ -61,7 +89,8 @@ Status CheckSnapshots(const TableMetadata& m) {
 template <typename Entry>
 Status CheckLog(const std::vector<Entry>& log, int64_t last_updated_ms, std::string_view name) {
   for (size_t i = 1; i < log.size(); ++i) {
-    if (log[i].timestamp_ms < log[i - 1].timestamp_ms - kClockToleranceMs) return Corrupt("'{}' is not sorted by time", name);
+    if (log[i].timestamp_ms < log[i - 1].timestamp_ms - kClockToleranceMs)
+      return Corrupt("'{}' is not sorted by time", name);
   }
   if (!log.empty() && last_updated_ms < log.back().timestamp_ms - kClockToleranceMs) {
     return Corrupt("'last-updated-ms' lies before the last entry of '{}'", name);

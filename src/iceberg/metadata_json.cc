@@ -8,12 +8,12 @@ namespace millrace::iceberg {
 namespace {
 
 constexpr std::string_view kKnown[] = {
-    "format-version",    "table-uuid",        "location",        "last-sequence-number", "last-updated-ms",
-    "last-column-id",    "current-schema-id", "schemas",         "default-spec-id",      "partition-specs",
-    "last-partition-id", "default-sort-order-id", "sort-orders", "properties",           "current-snapshot-id",
-    "refs",              "snapshots",         "snapshot-log",    "metadata-log",
+    "format-version", "table-uuid", "location", "last-sequence-number", "last-updated-ms",
+    "last-column-id", "current-schema-id", "schemas", "default-spec-id", "partition-specs",
+    "last-partition-id", "default-sort-order-id", "sort-orders", "properties",
+    "current-snapshot-id", "refs", "snapshots", "snapshot-log", "metadata-log",
     // what v1 repeated for its readers; replaced by the lists above
-    "schema",            "partition-spec"};
+    "schema", "partition-spec"};
 
 template <typename T>
 json::Value::Array ListToJson(const std::vector<T>& items) {
@@ -24,7 +24,8 @@ json::Value::Array ListToJson(const std::vector<T>& items) {
 
 // Reads each item of the array `key`; errors say which member they are in.
 template <typename T, typename Read>
-Result<std::vector<T>> ListFromJson(const json::Value& value, std::string_view key, bool required, Read read) {
+Result<std::vector<T>> ListFromJson(const json::Value& value, std::string_view key, bool required,
+                                    Read read) {
   MR_ASSIGN(const json::Value::Array array, ArrayMember(value, key, required));
   std::vector<T> items;
   items.reserve(array.size());
@@ -38,7 +39,8 @@ Result<std::vector<T>> ListFromJson(const json::Value& value, std::string_view k
 }
 
 std::string WithoutTrailingSlashes(std::string location) {
-  while (location.size() > 1 && location.back() == '/' && !location.ends_with("://")) location.pop_back();
+  while (location.size() > 1 && location.back() == '/' && !location.ends_with("://"))
+    location.pop_back();
   return location;
 }
 
@@ -60,9 +62,12 @@ Status CheckVersion(const json::Value& value) {
   MR_ASSIGN(const int64_t version, value.Int("format-version"));
   if (version == 2) return {};
   if (version == 1) {
-    return Fail(ErrorKind::kUnsupported, "table format v1 is not read; upgrade the table to v2 with the engine that wrote it");
+    return Fail(
+        ErrorKind::kUnsupported,
+        "table format v1 is not read; upgrade the table to v2 with the engine that wrote it");
   }
-  return Fail(ErrorKind::kUnsupported, "table format v{} is not supported; Millrace reads and writes v2", version);
+  return Fail(ErrorKind::kUnsupported,
+              "table format v{} is not supported; Millrace reads and writes v2", version);
 }
 
 Status ReadScalars(const json::Value& value, TableMetadata& m) {
@@ -99,13 +104,18 @@ Result<TableMetadata> FromJson(const json::Value& value) {
   TableMetadata m;
   MR_TRY(ReadScalars(value, m));
   MR_ASSIGN(m.schemas, ListFromJson<Schema>(value, "schemas", true, SchemaFromJson));
-  MR_ASSIGN(m.specs, ListFromJson<PartitionSpec>(value, "partition-specs", true, PartitionSpecFromJson));
-  MR_ASSIGN(m.sort_orders, ListFromJson<json::Value>(value, "sort-orders", true,
-                                                     [](const json::Value& order) -> Result<json::Value> { return order; }));
+  MR_ASSIGN(m.specs,
+            ListFromJson<PartitionSpec>(value, "partition-specs", true, PartitionSpecFromJson));
+  MR_ASSIGN(m.sort_orders,
+            ListFromJson<json::Value>(
+                value, "sort-orders", true,
+                [](const json::Value& order) -> Result<json::Value> { return order; }));
   MR_ASSIGN(m.properties, StringsMember(value, "properties"));
   MR_ASSIGN(m.snapshots, ListFromJson<Snapshot>(value, "snapshots", false, SnapshotFromJson));
-  MR_ASSIGN(m.snapshot_log, ListFromJson<SnapshotLogEntry>(value, "snapshot-log", false, SnapshotLogEntryFromJson));
-  MR_ASSIGN(m.metadata_log, ListFromJson<MetadataLogEntry>(value, "metadata-log", false, MetadataLogEntryFromJson));
+  MR_ASSIGN(m.snapshot_log,
+            ListFromJson<SnapshotLogEntry>(value, "snapshot-log", false, SnapshotLogEntryFromJson));
+  MR_ASSIGN(m.metadata_log,
+            ListFromJson<MetadataLogEntry>(value, "metadata-log", false, MetadataLogEntryFromJson));
   MR_TRY(ReadRefs(value, m));
   for (const auto& member : value.AsObject()) {
     if (std::ranges::find(kKnown, member.first) == std::end(kKnown)) m.unknown.push_back(member);
@@ -119,13 +129,13 @@ Result<TableMetadata> FromJson(const json::Value& value) {
 json::Value ToJson(const TableMetadata& m) {
   json::Value::Array snapshot_log;
   for (const SnapshotLogEntry& entry : m.snapshot_log) {
-    snapshot_log.emplace_back(
-        json::Value::Object{{"timestamp-ms", entry.timestamp_ms}, {"snapshot-id", entry.snapshot_id}});
+    snapshot_log.emplace_back(json::Value::Object{{"timestamp-ms", entry.timestamp_ms},
+                                                  {"snapshot-id", entry.snapshot_id}});
   }
   json::Value::Array metadata_log;
   for (const MetadataLogEntry& entry : m.metadata_log) {
-    metadata_log.emplace_back(
-        json::Value::Object{{"timestamp-ms", entry.timestamp_ms}, {"metadata-file", entry.metadata_file}});
+    metadata_log.emplace_back(json::Value::Object{{"timestamp-ms", entry.timestamp_ms},
+                                                  {"metadata-file", entry.metadata_file}});
   }
   json::Value::Object refs;
   for (const auto& [name, ref] : m.refs) refs.emplace_back(name, ToJson(ref));

@@ -5,7 +5,8 @@
 namespace millrace::iceberg {
 namespace {
 
-// A table as another engine may have left it: members that Millrace does not interpret, ids beyond 2^53.
+// A table as another engine may have left it: members that Millrace does not interpret, ids beyond
+// 2^53.
 const char kMetadata[] = R"({
   "format-version": 2,
   "table-uuid": "9c12d441-03fe-4693-9a96-a0705ddf69c1",
@@ -64,7 +65,8 @@ TEST(Metadata, ReadsAndWritesBackEverything) {
   EXPECT_EQ(*again->Find("statistics"), *Document().Find("statistics"));
   EXPECT_EQ(*again->Find("vendor-extension"), *Document().Find("vendor-extension"));
   EXPECT_EQ(*again->Find("sort-orders"), *Document().Find("sort-orders"));
-  EXPECT_EQ(*again->Find("snapshots")->AsArray()[1].Find("future-member"), json::Value(json::Value::Array{1}));
+  EXPECT_EQ(*again->Find("snapshots")->AsArray()[1].Find("future-member"),
+            json::Value(json::Value::Array{1}));
   EXPECT_EQ(WriteMetadata(*ReadMetadata(text, "written")), text);
 }
 

@@ -8,10 +8,12 @@
 namespace millrace::iceberg {
 
 bool SameFields(const PartitionSpec& a, const PartitionSpec& b) {
-  return std::ranges::equal(a.fields, b.fields, [](const PartitionField& x, const PartitionField& y) {
-    return x.source_id == y.source_id && x.field_id == y.field_id && x.name == y.name &&
-           x.transform.kind == y.transform.kind && x.transform.parameter == y.transform.parameter;
-  });
+  return std::ranges::equal(a.fields, b.fields,
+                            [](const PartitionField& x, const PartitionField& y) {
+                              return x.source_id == y.source_id && x.field_id == y.field_id &&
+                                     x.name == y.name && x.transform.kind == y.transform.kind &&
+                                     x.transform.parameter == y.transform.parameter;
+                            });
 }
 
 int32_t LastFieldId(const PartitionSpec& spec) {
@@ -45,7 +47,8 @@ Result<PartitionSpec> PartitionSpecFromJson(const json::Value& value) {
     PartitionField field;
     MR_ASSIGN(field.name, item.String("name"));
     if (item.Find("source-id") == nullptr && item.Find("source-ids") != nullptr) {
-      return Fail(ErrorKind::kUnsupported, "partition field '{}' has several sources, which needs table format v3",
+      return Fail(ErrorKind::kUnsupported,
+                  "partition field '{}' has several sources, which needs table format v3",
                   field.name);
     }
     MR_ASSIGN(field.source_id, Int32Member(item, "source-id"));

@@ -5,16 +5,16 @@
 #include "base/time.h"
 #include "iceberg/partition.h"
 
-// Partition values as Java's PartitionSpec.partitionToPath writes them. Only people and orphan removal by prefix read these paths; the
-// manifest's tuple is what counts.
+// Partition values as Java's PartitionSpec.partitionToPath writes them. Only people and orphan
+// removal by prefix read these paths; the manifest's tuple is what counts.
 namespace millrace::iceberg {
 namespace {
 
 // As java.net.URLEncoder does.
 void AppendEscaped(std::string& out, std::string_view text) {
   for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-                       c == '-' || c == '*' || c == '_';
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '.' || c == '-' || c == '*' || c == '_';
     if (plain) {
       out += c;
     } else if (c == ' ') {
@@ -71,7 +71,8 @@ std::string UuidText(std::string_view bytes) {
 
 std::string IdentityText(const Literal& value, const Type& type) {
   if (const auto* b = std::get_if<bool>(&value)) return *b ? "true" : "false";
-  if (const auto* i = std::get_if<int32_t>(&value)) return type.id == TypeId::kDate ? DateText(*i) : Format("{}", *i);
+  if (const auto* i = std::get_if<int32_t>(&value))
+    return type.id == TypeId::kDate ? DateText(*i) : Format("{}", *i);
   if (const auto* l = std::get_if<int64_t>(&value)) {
     if (type.id == TypeId::kTime) return TimeText(*l);
     if (type.id == TypeId::kTimestamp) return TimestampText(*l, "");
@@ -117,7 +118,8 @@ std::string ValueText(const Transform& transform, const Literal& value, const Ty
 
 }  // namespace
 
-std::string PartitionPath(const PartitionSpec& spec, const Schema& schema, const std::vector<Literal>& values) {
+std::string PartitionPath(const PartitionSpec& spec, const Schema& schema,
+                          const std::vector<Literal>& values) {
   std::string path;
   for (size_t i = 0; i < spec.fields.size() && i < values.size(); ++i) {
     const PartitionField& field = spec.fields[i];
@@ -125,7 +127,8 @@ std::string PartitionPath(const PartitionSpec& spec, const Schema& schema, const
     if (i != 0) path += '/';
     AppendEscaped(path, field.name);
     path += '=';
-    AppendEscaped(path, ValueText(field.transform, values[i], source != nullptr ? source->type : Primitive(TypeId::kString)));
+    AppendEscaped(path, ValueText(field.transform, values[i],
+                                  source != nullptr ? source->type : Primitive(TypeId::kString)));
   }
   return path;
 }

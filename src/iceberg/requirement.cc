@@ -11,20 +11,26 @@ struct Checker {
   template <typename A, typename B>
   static Status Same(std::string_view what, const A& expected, const B& actual) {
     if (expected == actual) return {};
-    return Fail(ErrorKind::kConflict, "the table changed: {} is {}, expected {}", what, actual, expected);
+    return Fail(ErrorKind::kConflict, "the table changed: {} is {}, expected {}", what, actual,
+                expected);
   }
 
   Status operator()(const require::TableAbsent&) const {
     return Fail(ErrorKind::kConflict, "the table exists already");
   }
-  Status operator()(const require::Uuid& r) const { return Same("its uuid", r.uuid, base.table_uuid); }
+  Status operator()(const require::Uuid& r) const {
+    return Same("its uuid", r.uuid, base.table_uuid);
+  }
   Status operator()(const require::RefSnapshot& r) const {
     const auto ref = base.refs.find(r.ref);
     if (ref == base.refs.end()) {
       if (!r.snapshot_id) return {};
-      return Fail(ErrorKind::kConflict, "the table changed: ref '{}' is gone, expected at snapshot {}", r.ref, *r.snapshot_id);
+      return Fail(ErrorKind::kConflict,
+                  "the table changed: ref '{}' is gone, expected at snapshot {}", r.ref,
+                  *r.snapshot_id);
     }
-    if (!r.snapshot_id) return Fail(ErrorKind::kConflict, "the table changed: ref '{}' was created meanwhile", r.ref);
+    if (!r.snapshot_id)
+      return Fail(ErrorKind::kConflict, "the table changed: ref '{}' was created meanwhile", r.ref);
     return Same("the snapshot of ref '" + r.ref + "'", *r.snapshot_id, ref->second.snapshot_id);
   }
   Status operator()(const require::LastAssignedFieldId& r) const {

@@ -18,7 +18,8 @@ const Field* FindIn(const std::vector<Field>& fields, int32_t id) {
 
 int32_t HighestIn(const std::vector<Field>& fields) {
   int32_t highest = 0;
-  for (const Field& field : fields) highest = std::max({highest, field.id, HighestIn(field.type->fields)});
+  for (const Field& field : fields)
+    highest = std::max({highest, field.id, HighestIn(field.type->fields)});
   return highest;
 }
 
@@ -39,7 +40,8 @@ Status CheckFree(const Schema& schema, const std::string& name, int32_t except_i
   if (name.empty()) return Fail(ErrorKind::kInvalidInput, "a column needs a name");
   for (const Field& field : schema.fields) {
     if (field.id != except_id && ToLower(field.name) == ToLower(name)) {
-      return Fail(ErrorKind::kInvalidInput, "column '{}' clashes with '{}': names must differ in more than case", name,
+      return Fail(ErrorKind::kInvalidInput,
+                  "column '{}' clashes with '{}': names must differ in more than case", name,
                   field.name);
     }
   }
@@ -62,18 +64,21 @@ const Field* Schema::FindByName(std::string_view name) const {
 int32_t Schema::HighestFieldId() const { return HighestIn(fields); }
 
 bool Schema::SameFields(const Schema& other) const {
-  if (fields.size() != other.fields.size() || identifier_field_ids != other.identifier_field_ids) return false;
+  if (fields.size() != other.fields.size() || identifier_field_ids != other.identifier_field_ids)
+    return false;
   for (size_t i = 0; i < fields.size(); ++i) {
     const Field& a = fields[i];
     const Field& b = other.fields[i];
-    if (a.id != b.id || a.name != b.name || a.required != b.required || a.doc != b.doc || !Equal(*a.type, *b.type)) {
+    if (a.id != b.id || a.name != b.name || a.required != b.required || a.doc != b.doc ||
+        !Equal(*a.type, *b.type)) {
       return false;
     }
   }
   return true;
 }
 
-SchemaUpdate::SchemaUpdate(const Schema& base, int32_t* last_column_id) : schema_(base), last_column_id_(last_column_id) {
+SchemaUpdate::SchemaUpdate(const Schema& base, int32_t* last_column_id)
+    : schema_(base), last_column_id_(last_column_id) {
   *last_column_id = std::max(*last_column_id, base.HighestFieldId());
 }
 
@@ -82,7 +87,8 @@ Field* SchemaUpdate::Find(int32_t id) {
   return found == schema_.fields.end() ? nullptr : &*found;
 }
 
-Result<int32_t> SchemaUpdate::AddColumn(const std::string& name, const TypePtr& type, const std::string& doc) {
+Result<int32_t> SchemaUpdate::AddColumn(const std::string& name, const TypePtr& type,
+                                        const std::string& doc) {
   MR_TRY(CheckFree(schema_, name, 0));
   Field field;
   field.id = ++*last_column_id_;
@@ -108,7 +114,8 @@ Status SchemaUpdate::DropColumn(int32_t id) {
   const Field* field = Find(id);
   if (field == nullptr) return NoSuchColumn(id);
   if (IsIdentifier(schema_, id)) {
-    return Fail(ErrorKind::kInvalidInput, "column '{}' identifies rows and cannot be dropped", field->name);
+    return Fail(ErrorKind::kInvalidInput, "column '{}' identifies rows and cannot be dropped",
+                field->name);
   }
   std::erase_if(schema_.fields, [id](const Field& f) { return f.id == id; });
   changed_ = true;
@@ -119,7 +126,8 @@ Status SchemaUpdate::PromoteColumn(int32_t id, const TypePtr& type) {
   Field* field = Find(id);
   if (field == nullptr) return NoSuchColumn(id);
   if (!CanPromote(*field->type, *type)) {
-    return Fail(ErrorKind::kUnsupported, "column '{}' cannot change from {} to {} in place; add a new column instead",
+    return Fail(ErrorKind::kUnsupported,
+                "column '{}' cannot change from {} to {} in place; add a new column instead",
                 field->name, ToString(*field->type), ToString(*type));
   }
   if (Equal(*field->type, *type)) return {};
@@ -132,7 +140,8 @@ Status SchemaUpdate::MakeOptional(int32_t id) {
   Field* field = Find(id);
   if (field == nullptr) return NoSuchColumn(id);
   if (IsIdentifier(schema_, id)) {
-    return Fail(ErrorKind::kInvalidInput, "column '{}' identifies rows and must stay required", field->name);
+    return Fail(ErrorKind::kInvalidInput, "column '{}' identifies rows and must stay required",
+                field->name);
   }
   changed_ |= field->required;
   field->required = false;

@@ -12,7 +12,10 @@ namespace {
 json::Value::Array FieldsToJson(const std::vector<Field>& fields) {
   json::Value::Array array;
   for (const Field& field : fields) {
-    json::Value::Object object{{"id", field.id}, {"name", field.name}, {"required", field.required}, {"type", ToJson(*field.type)}};
+    json::Value::Object object{{"id", field.id},
+                               {"name", field.name},
+                               {"required", field.required},
+                               {"type", ToJson(*field.type)}};
     if (!field.doc.empty()) object.emplace_back("doc", field.doc);
     array.emplace_back(std::move(object));
   }
@@ -20,12 +23,15 @@ json::Value::Array FieldsToJson(const std::vector<Field>& fields) {
 }
 
 // The numbers of "name(1, 2)" or "name[16]", or nullopt when `text` does not have this form.
-std::optional<std::vector<int>> Parameters(std::string_view text, std::string_view name, char open, char close) {
-  if (!text.starts_with(name) || text.size() < name.size() + 2 || text[name.size()] != open || text.back() != close) {
+std::optional<std::vector<int>> Parameters(std::string_view text, std::string_view name, char open,
+                                           char close) {
+  if (!text.starts_with(name) || text.size() < name.size() + 2 || text[name.size()] != open ||
+      text.back() != close) {
     return std::nullopt;
   }
   std::vector<int> numbers;
-  for (const std::string_view part : Split(text.substr(name.size() + 1, text.size() - name.size() - 2), ',')) {
+  for (const std::string_view part :
+       Split(text.substr(name.size() + 1, text.size() - name.size() - 2), ',')) {
     const auto number = ParseInt<int>(Trim(part));
     if (!number) return std::nullopt;
     numbers.push_back(*number);
@@ -35,12 +41,18 @@ std::optional<std::vector<int>> Parameters(std::string_view text, std::string_vi
 
 Result<TypePtr> PrimitiveFromText(const std::string& text) {
   static constexpr std::pair<std::string_view, TypeId> kNames[] = {
-      {"boolean", TypeId::kBoolean},     {"int", TypeId::kInt},
-      {"long", TypeId::kLong},           {"float", TypeId::kFloat},
-      {"double", TypeId::kDouble},       {"date", TypeId::kDate},
-      {"time", TypeId::kTime},           {"timestamp", TypeId::kTimestamp},
-      {"timestamptz", TypeId::kTimestampTz}, {"string", TypeId::kString},
-      {"uuid", TypeId::kUuid},           {"binary", TypeId::kBinary}};
+      {"boolean", TypeId::kBoolean},
+      {"int", TypeId::kInt},
+      {"long", TypeId::kLong},
+      {"float", TypeId::kFloat},
+      {"double", TypeId::kDouble},
+      {"date", TypeId::kDate},
+      {"time", TypeId::kTime},
+      {"timestamp", TypeId::kTimestamp},
+      {"timestamptz", TypeId::kTimestampTz},
+      {"string", TypeId::kString},
+      {"uuid", TypeId::kUuid},
+      {"binary", TypeId::kBinary}};
   for (const auto& [name, id] : kNames) {
     if (name == text) return Primitive(id);
   }
@@ -66,7 +78,8 @@ Result<Field> FieldFromJson(const json::Value& value) {
   for (const std::string_view key : {"initial-default", "write-default"}) {
     const json::Value* member = value.Find(key);
     if (member != nullptr && !member->is_null()) {
-      return Fail(ErrorKind::kUnsupported, "column '{}' has '{}', which needs table format v3", field.name, key);
+      return Fail(ErrorKind::kUnsupported, "column '{}' has '{}', which needs table format v3",
+                  field.name, key);
     }
   }
   const json::Value* type = value.Find("type");
@@ -89,7 +102,8 @@ Result<std::vector<Field>> FieldsFromJson(const json::Value& value) {
 
 Status CheckIdsUnique(const std::vector<Field>& fields, std::set<int32_t>& seen) {
   for (const Field& field : fields) {
-    if (!seen.insert(field.id).second) return Fail(ErrorKind::kCorrupt, "field id {} is used twice in a schema", field.id);
+    if (!seen.insert(field.id).second)
+      return Fail(ErrorKind::kCorrupt, "field id {} is used twice in a schema", field.id);
     MR_TRY(CheckIdsUnique(field.type->fields, seen));
   }
   return {};
@@ -167,7 +181,8 @@ Result<Schema> SchemaFromJson(const json::Value& value) {
   MR_ASSIGN(schema.fields, FieldsFromJson(value));
   std::set<int32_t> seen;
   MR_TRY(CheckIdsUnique(schema.fields, seen));
-  MR_ASSIGN(const json::Value::Array identifiers, ArrayMember(value, "identifier-field-ids", false));
+  MR_ASSIGN(const json::Value::Array identifiers,
+            ArrayMember(value, "identifier-field-ids", false));
   for (const json::Value& item : identifiers) {
     MR_ASSIGN(const int32_t field_id, Int32Of(item, "identifier-field-ids"));
     if (!seen.contains(field_id)) {

@@ -34,13 +34,15 @@ TEST(Schema, JsonRoundTripsByteForByte) {
 }
 
 TEST(Schema, EveryPrimitiveTypeRoundTrips) {
-  for (const char* name : {"boolean", "int", "long", "float", "double", "date", "time", "timestamp", "timestamptz", "string", "uuid",
-                           "binary", "decimal(38, 18)", "fixed[3]"}) {
+  for (const char* name :
+       {"boolean", "int", "long", "float", "double", "date", "time", "timestamp", "timestamptz",
+        "string", "uuid", "binary", "decimal(38, 18)", "fixed[3]"}) {
     const auto type = TypeFromJson(json::Value(name));
     ASSERT_TRUE(type.ok()) << name;
     EXPECT_EQ(ToJson(**type), json::Value(name));
   }
-  EXPECT_TRUE(Equal(**TypeFromJson(json::Value("decimal(9,2)")), *Decimal(9, 2)));  // others write no space
+  EXPECT_TRUE(
+      Equal(**TypeFromJson(json::Value("decimal(9,2)")), *Decimal(9, 2)));  // others write no space
 }
 
 TEST(Schema, NewerTypesAndDefaultsAreRefusedByName) {
@@ -49,20 +51,22 @@ TEST(Schema, NewerTypesAndDefaultsAreRefusedByName) {
     EXPECT_EQ(type.error().kind(), ErrorKind::kUnsupported);
     EXPECT_NE(type.error().message().find(name), std::string::npos);
   }
-  const auto schema = SchemaFromJson(
-      ParseJson(R"({"type":"struct","fields":[{"id":1,"name":"total","required":false,"type":"int","initial-default":3}]})"));
+  const auto schema = SchemaFromJson(ParseJson(
+      R"({"type":"struct","fields":[{"id":1,"name":"total","required":false,"type":"int","initial-default":3}]})"));
   EXPECT_EQ(schema.error().kind(), ErrorKind::kUnsupported);
   EXPECT_NE(schema.error().message().find("total"), std::string::npos);
 }
 
 TEST(Schema, DamagedSchemasAreCorrupt) {
-  for (const char* text : {R"({"type":"struct","fields":[{"id":1,"name":"a","required":true}]})",
-                           R"({"type":"struct","fields":[{"name":"a","required":true,"type":"int"}]})",
-                           R"({"type":"struct","fields":[{"id":4294967297,"name":"a","required":true,"type":"int"}]})",
-                           R"({"type":"struct","fields":[{"id":1,"name":"a","required":true,"type":"int"},)"
-                           R"({"id":1,"name":"b","required":true,"type":"int"}]})",
-                           R"({"type":"struct","identifier-field-ids":[7],"fields":[]})", R"({"type":"struct"})",
-                           R"-({"type":"struct","fields":[{"id":1,"name":"a","required":true,"type":"decimal(39, 0)"}]})-"}) {
+  for (
+      const char* text :
+      {R"({"type":"struct","fields":[{"id":1,"name":"a","required":true}]})",
+       R"({"type":"struct","fields":[{"name":"a","required":true,"type":"int"}]})",
+       R"({"type":"struct","fields":[{"id":4294967297,"name":"a","required":true,"type":"int"}]})",
+       R"({"type":"struct","fields":[{"id":1,"name":"a","required":true,"type":"int"},)"
+       R"({"id":1,"name":"b","required":true,"type":"int"}]})",
+       R"({"type":"struct","identifier-field-ids":[7],"fields":[]})", R"({"type":"struct"})",
+       R"-({"type":"struct","fields":[{"id":1,"name":"a","required":true,"type":"decimal(39, 0)"}]})-"}) {
     EXPECT_EQ(SchemaFromJson(ParseJson(text)).error().kind(), ErrorKind::kCorrupt) << text;
   }
 }
@@ -83,7 +87,8 @@ TEST(SchemaUpdate, NewColumnsAreOptionalAtTheEndWithFreshIds) {
   int32_t last = 20;  // ids above 9 belonged to columns since dropped
   SchemaUpdate update(base, &last);
   const auto plain = update.AddColumn("note", Primitive(TypeId::kString), "free text");
-  const auto list = update.AddColumn("codes", List(1, Struct({{1, "c", false, Primitive(TypeId::kInt), ""}}), false));
+  const auto list = update.AddColumn(
+      "codes", List(1, Struct({{1, "c", false, Primitive(TypeId::kInt), ""}}), false));
   ASSERT_TRUE(plain.ok() && list.ok());
   EXPECT_EQ(*plain, 21);
   EXPECT_EQ(*list, 22);
@@ -101,7 +106,8 @@ TEST(SchemaUpdate, RefusesWhatReadersWouldTripOver) {
   const Schema base = *SchemaFromJson(ParseJson(kNested));
   int32_t last = 9;
   SchemaUpdate update(base, &last);
-  EXPECT_EQ(update.AddColumn("PRICE", Primitive(TypeId::kInt)).error().kind(), ErrorKind::kInvalidInput);
+  EXPECT_EQ(update.AddColumn("PRICE", Primitive(TypeId::kInt)).error().kind(),
+            ErrorKind::kInvalidInput);
   EXPECT_EQ(update.RenameColumn(3, "Id").error().kind(), ErrorKind::kInvalidInput);
   EXPECT_EQ(update.DropColumn(1).error().kind(), ErrorKind::kInvalidInput);
   EXPECT_EQ(update.MakeOptional(1).error().kind(), ErrorKind::kInvalidInput);
@@ -124,7 +130,8 @@ TEST(SchemaUpdate, KeepsIdsThroughRenameDropAndPromotion) {
   EXPECT_EQ(after.FindById(2)->name, "Price");
   EXPECT_EQ(after.FindById(2)->type->precision, 20);
   EXPECT_EQ(after.FindById(3), nullptr);
-  EXPECT_EQ(*SchemaUpdate(after, &last).AddColumn("tags", Primitive(TypeId::kString)), 10);  // never 3 again
+  EXPECT_EQ(*SchemaUpdate(after, &last).AddColumn("tags", Primitive(TypeId::kString)),
+            10);  // never 3 again
 }
 
 }  // namespace

@@ -18,7 +18,9 @@ Int FloorDiv(Int value, Int by) {
   return static_cast<Int>(value / by - (value % by < 0 ? 1 : 0));
 }
 
-bool IsTimestamp(const Type& type) { return type.id == TypeId::kTimestamp || type.id == TypeId::kTimestampTz; }
+bool IsTimestamp(const Type& type) {
+  return type.id == TypeId::kTimestamp || type.id == TypeId::kTimestampTz;
+}
 
 bool Takes(TransformKind kind, const Type& source) {
   switch (kind) {
@@ -30,8 +32,9 @@ bool Takes(TransformKind kind, const Type& source) {
       return !source.is_nested() && source.id != TypeId::kBoolean && source.id != TypeId::kFloat &&
              source.id != TypeId::kDouble;
     case TransformKind::kTruncate:
-      return source.id == TypeId::kInt || source.id == TypeId::kLong || source.id == TypeId::kDecimal ||
-             source.id == TypeId::kString || source.id == TypeId::kBinary;
+      return source.id == TypeId::kInt || source.id == TypeId::kLong ||
+             source.id == TypeId::kDecimal || source.id == TypeId::kString ||
+             source.id == TypeId::kBinary;
     case TransformKind::kYear:
     case TransformKind::kMonth:
     case TransformKind::kDay:
@@ -68,18 +71,22 @@ Literal TruncateLiteral(const Literal& value, int32_t width, const Type& source)
   if (const auto* i = std::get_if<int32_t>(&value)) {
     return static_cast<int32_t>(TruncateInt<int64_t, uint64_t>(*i, width));
   }
-  if (const auto* l = std::get_if<int64_t>(&value)) return TruncateInt<int64_t, uint64_t>(*l, width);
-  if (const auto* d = std::get_if<Int128>(&value)) return TruncateInt<Int128, unsigned __int128>(*d, width);
+  if (const auto* l = std::get_if<int64_t>(&value))
+    return TruncateInt<int64_t, uint64_t>(*l, width);
+  if (const auto* d = std::get_if<Int128>(&value))
+    return TruncateInt<Int128, unsigned __int128>(*d, width);
   const auto* s = std::get_if<std::string>(&value);
   if (s == nullptr) return {};
   const auto count = static_cast<size_t>(width);
-  return std::string(source.id == TypeId::kString ? FirstCodePoints(*s, count) : std::string_view(*s).substr(0, count));
+  return std::string(source.id == TypeId::kString ? FirstCodePoints(*s, count)
+                                                  : std::string_view(*s).substr(0, count));
 }
 
 Literal TimeUnit(TransformKind kind, const Literal& value) {
   int64_t days = 0;
   if (const auto* micros = std::get_if<int64_t>(&value)) {
-    if (kind == TransformKind::kHour) return static_cast<int32_t>(FloorDiv(*micros, kMicrosPerHour));
+    if (kind == TransformKind::kHour)
+      return static_cast<int32_t>(FloorDiv(*micros, kMicrosPerHour));
     days = FloorDiv(*micros, kMicrosPerDay);
   } else {
     days = std::get<int32_t>(value);
@@ -123,8 +130,9 @@ bool Holds(const Literal& value, const Type& type) {
 }
 
 constexpr std::pair<std::string_view, TransformKind> kPlainNames[] = {
-    {"identity", TransformKind::kIdentity}, {"year", TransformKind::kYear}, {"month", TransformKind::kMonth},
-    {"day", TransformKind::kDay},           {"hour", TransformKind::kHour}, {"void", TransformKind::kVoid}};
+    {"identity", TransformKind::kIdentity}, {"year", TransformKind::kYear},
+    {"month", TransformKind::kMonth},       {"day", TransformKind::kDay},
+    {"hour", TransformKind::kHour},         {"void", TransformKind::kVoid}};
 
 }  // namespace
 
@@ -141,10 +149,12 @@ Result<Transform> ParseTransform(std::string_view text) {
   for (const auto& [name, kind] : kPlainNames) {
     if (name == text) return Transform{kind, 0};
   }
-  for (const auto& [name, kind] : {std::pair<std::string_view, TransformKind>{"bucket[", TransformKind::kBucket},
-                                   {"truncate[", TransformKind::kTruncate}}) {
+  for (const auto& [name, kind] :
+       {std::pair<std::string_view, TransformKind>{"bucket[", TransformKind::kBucket},
+        {"truncate[", TransformKind::kTruncate}}) {
     if (!text.starts_with(name) || !text.ends_with("]")) continue;
-    const auto parameter = ParseInt<int32_t>(text.substr(name.size(), text.size() - name.size() - 1));
+    const auto parameter =
+        ParseInt<int32_t>(text.substr(name.size(), text.size() - name.size() - 1));
     if (parameter && *parameter > 0) return Transform{kind, *parameter};
   }
   return Fail(ErrorKind::kUnsupported, "partition transform '{}' is not known", text);
@@ -169,11 +179,13 @@ TypePtr ResultType(const Transform& t, const TypePtr& source) {
 
 Result<Literal> Apply(const Transform& t, const Literal& value, const Type& source) {
   if (!Takes(t.kind, source)) {
-    return Fail(ErrorKind::kUnsupported, "transform {} does not take values of type {}", ToString(t), ToString(source));
+    return Fail(ErrorKind::kUnsupported, "transform {} does not take values of type {}",
+                ToString(t), ToString(source));
   }
   if (IsNull(value) || t.kind == TransformKind::kVoid) return Literal();
   if (!Holds(value, source)) {
-    return Fail(ErrorKind::kInternal, "transform {}: the value is not held as {} is", ToString(t), ToString(source));
+    return Fail(ErrorKind::kInternal, "transform {}: the value is not held as {} is", ToString(t),
+                ToString(source));
   }
   switch (t.kind) {
     case TransformKind::kIdentity:

@@ -64,7 +64,8 @@ bool Equal(const Type& a, const Type& b) {
   for (size_t i = 0; i < a.fields.size(); ++i) {
     const Field& x = a.fields[i];
     const Field& y = b.fields[i];
-    if (x.id != y.id || x.name != y.name || x.required != y.required || !Equal(*x.type, *y.type)) return false;
+    if (x.id != y.id || x.name != y.name || x.required != y.required || !Equal(*x.type, *y.type))
+      return false;
   }
   return true;
 }
@@ -102,7 +103,8 @@ std::string ToString(const Type& type) {
     case TypeId::kStruct: {
       std::string text = "struct<";
       for (size_t i = 0; i < type.fields.size(); ++i) {
-        text += Format("{}{}: {}", i == 0 ? "" : ", ", type.fields[i].name, ToString(*type.fields[i].type));
+        text += Format("{}{}: {}", i == 0 ? "" : ", ", type.fields[i].name,
+                       ToString(*type.fields[i].type));
       }
       return text + ">";
     }

@@ -1,7 +1,8 @@
 #include "iceberg/json_members.h"
 #include "iceberg/update.h"
 
-// The forms of the REST catalog's specification (rest-catalog-open-api.yaml, TableUpdate and TableRequirement).
+// The forms of the REST catalog's specification (rest-catalog-open-api.yaml, TableUpdate and
+// TableRequirement).
 namespace millrace::iceberg {
 namespace {
 
@@ -9,7 +10,9 @@ using json::Value;
 using Object = Value::Object;
 
 struct UpdateToJson {
-  Value operator()(const update::AssignUuid& u) const { return Object{{"action", "assign-uuid"}, {"uuid", u.uuid}}; }
+  Value operator()(const update::AssignUuid& u) const {
+    return Object{{"action", "assign-uuid"}, {"uuid", u.uuid}};
+  }
   Value operator()(const update::UpgradeFormatVersion& u) const {
     return Object{{"action", "upgrade-format-version"}, {"format-version", u.version}};
   }
@@ -17,12 +20,16 @@ struct UpdateToJson {
     return Object{{"action", "set-location"}, {"location", u.location}};
   }
   Value operator()(const update::AddSchema& u) const {
-    return Object{{"action", "add-schema"}, {"schema", ToJson(u.schema)}, {"last-column-id", u.last_column_id}};
+    return Object{{"action", "add-schema"},
+                  {"schema", ToJson(u.schema)},
+                  {"last-column-id", u.last_column_id}};
   }
   Value operator()(const update::SetCurrentSchema& u) const {
     return Object{{"action", "set-current-schema"}, {"schema-id", u.schema_id}};
   }
-  Value operator()(const update::AddSpec& u) const { return Object{{"action", "add-spec"}, {"spec", ToJson(u.spec)}}; }
+  Value operator()(const update::AddSpec& u) const {
+    return Object{{"action", "add-spec"}, {"spec", ToJson(u.spec)}};
+  }
   Value operator()(const update::SetDefaultSpec& u) const {
     return Object{{"action", "set-default-spec"}, {"spec-id", u.spec_id}};
   }
@@ -61,7 +68,9 @@ struct UpdateToJson {
 
 struct RequirementToJson {
   Value operator()(const require::TableAbsent&) const { return Object{{"type", "assert-create"}}; }
-  Value operator()(const require::Uuid& r) const { return Object{{"type", "assert-table-uuid"}, {"uuid", r.uuid}}; }
+  Value operator()(const require::Uuid& r) const {
+    return Object{{"type", "assert-table-uuid"}, {"uuid", r.uuid}};
+  }
   Value operator()(const require::RefSnapshot& r) const {
     return Object{{"type", "assert-ref-snapshot-id"},
                   {"ref", r.ref},
@@ -74,7 +83,8 @@ struct RequirementToJson {
     return Object{{"type", "assert-current-schema-id"}, {"current-schema-id", r.id}};
   }
   Value operator()(const require::LastAssignedPartitionId& r) const {
-    return Object{{"type", "assert-last-assigned-partition-id"}, {"last-assigned-partition-id", r.id}};
+    return Object{{"type", "assert-last-assigned-partition-id"},
+                  {"last-assigned-partition-id", r.id}};
   }
   Value operator()(const require::DefaultSpecId& r) const {
     return Object{{"type", "assert-default-spec-id"}, {"default-spec-id", r.id}};
@@ -87,7 +97,8 @@ struct RequirementToJson {
 // The object member `key`, or kCorrupt.
 Result<Value> Member(const Value& value, std::string_view key) {
   const Value* member = value.Find(key);
-  if (member == nullptr || !member->is_object()) return Fail(ErrorKind::kCorrupt, "'{}' is missing", key);
+  if (member == nullptr || !member->is_object())
+    return Fail(ErrorKind::kCorrupt, "'{}' is missing", key);
   return *member;
 }
 
@@ -95,7 +106,8 @@ Result<TableUpdate> AddSchemaFromJson(const Value& value) {
   MR_ASSIGN(const Value member, Member(value, "schema"));
   MR_ASSIGN(Schema schema, SchemaFromJson(member));
   int32_t last_column_id = schema.HighestFieldId();
-  if (value.Find("last-column-id") != nullptr) {  // deprecated in the REST specification, so it may be absent
+  if (value.Find("last-column-id") !=
+      nullptr) {  // deprecated in the REST specification, so it may be absent
     MR_ASSIGN(last_column_id, Int32Member(value, "last-column-id"));
   }
   return TableUpdate(update::AddSchema{std::move(schema), last_column_id});
@@ -105,7 +117,8 @@ Result<TableUpdate> RemoveSnapshotsFromJson(const Value& value) {
   update::RemoveSnapshots remove;
   MR_ASSIGN(const Value::Array ids, ArrayMember(value, "snapshot-ids", true));
   for (const Value& id : ids) {
-    if (!id.is_integer()) return Fail(ErrorKind::kCorrupt, "'snapshot-ids' holds something that is no integer");
+    if (!id.is_integer())
+      return Fail(ErrorKind::kCorrupt, "'snapshot-ids' holds something that is no integer");
     remove.ids.push_back(id.AsInt());
   }
   return TableUpdate(std::move(remove));
@@ -115,7 +128,8 @@ Result<TableUpdate> RemovePropertiesFromJson(const Value& value) {
   update::RemoveProperties remove;
   MR_ASSIGN(const Value::Array keys, ArrayMember(value, "removals", true));
   for (const Value& key : keys) {
-    if (!key.is_string()) return Fail(ErrorKind::kCorrupt, "'removals' holds something that is no string");
+    if (!key.is_string())
+      return Fail(ErrorKind::kCorrupt, "'removals' holds something that is no string");
     remove.keys.push_back(key.AsString());
   }
   return TableUpdate(std::move(remove));
@@ -124,7 +138,9 @@ Result<TableUpdate> RemovePropertiesFromJson(const Value& value) {
 }  // namespace
 
 Value ToJson(const TableUpdate& update) { return std::visit(UpdateToJson{}, update); }
-Value ToJson(const Requirement& requirement) { return std::visit(RequirementToJson{}, requirement); }
+Value ToJson(const Requirement& requirement) {
+  return std::visit(RequirementToJson{}, requirement);
+}
 
 Result<TableUpdate> UpdateFromJson(const Value& value) {
   MR_ASSIGN(const std::string action, value.String("action"));

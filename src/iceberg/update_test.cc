@@ -9,7 +9,8 @@ constexpr int64_t kNow = 1'700'000'000'000;
 
 Schema BaseSchema() {
   Schema schema;
-  schema.fields = {{1, "id", true, Primitive(TypeId::kLong), ""}, {2, "current", true, Primitive(TypeId::kBoolean), ""}};
+  schema.fields = {{1, "id", true, Primitive(TypeId::kLong), ""},
+                   {2, "current", true, Primitive(TypeId::kBoolean), ""}};
   return schema;
 }
 
@@ -47,7 +48,8 @@ Snapshot NewSnapshot(int64_t id, int64_t sequence, int64_t at = kNow) {
 }
 
 std::vector<TableUpdate> Advance(int64_t id, int64_t sequence, int64_t at = kNow) {
-  return {update::AddSnapshot{NewSnapshot(id, sequence, at)}, update::SetSnapshotRef{"main", {id, "branch", {}, {}, {}}}};
+  return {update::AddSnapshot{NewSnapshot(id, sequence, at)},
+          update::SetSnapshotRef{"main", {id, "branch", {}, {}, {}}}};
 }
 
 TableMetadata Advanced(const TableMetadata& base, int64_t id, int64_t sequence, int64_t at) {
@@ -124,7 +126,9 @@ TEST(Apply, TheMetadataLogIsCappedByItsProperty) {
   for (int64_t i = 1; i <= 105; ++i) table = Advanced(table, i, i, kNow + i);
   EXPECT_EQ(table.metadata_log.size(), 100U);
   EXPECT_EQ(table.metadata_log.back().timestamp_ms, kNow + 104);
-  const auto capped = Apply(&table, "y", {update::SetProperties{{{"write.metadata.previous-versions-max", "3"}}}}, kNow + 200);
+  const auto capped =
+      Apply(&table, "y", {update::SetProperties{{{"write.metadata.previous-versions-max", "3"}}}},
+            kNow + 200);
   ASSERT_TRUE(capped.ok());
   EXPECT_EQ(capped->metadata_log.size(), 3U);
   EXPECT_EQ(capped->metadata_log.back().metadata_file, "y");
@@ -135,8 +139,10 @@ TEST(Apply, BadSnapshotsAreRefused) {
   EXPECT_EQ(KindOf(table, Advance(11, 6)), ErrorKind::kInvalidInput);
   EXPECT_EQ(KindOf(table, Advance(12, 5)), ErrorKind::kConflict);  // the base has moved on
   EXPECT_EQ(KindOf(table, Advance(0, 6)), ErrorKind::kInvalidInput);
-  EXPECT_EQ(KindOf(table, {update::SetSnapshotRef{"main", {99, "branch", {}, {}, {}}}}), ErrorKind::kInvalidInput);
-  EXPECT_EQ(KindOf(table, {update::SetSnapshotRef{"main", {11, "tag", {}, {}, {}}}}), ErrorKind::kInvalidInput);
+  EXPECT_EQ(KindOf(table, {update::SetSnapshotRef{"main", {99, "branch", {}, {}, {}}}}),
+            ErrorKind::kInvalidInput);
+  EXPECT_EQ(KindOf(table, {update::SetSnapshotRef{"main", {11, "tag", {}, {}, {}}}}),
+            ErrorKind::kInvalidInput);
 }
 
 TEST(Apply, SnapshotsThatWereCurrentOnlyInsideACommitLeaveNoHistory) {
@@ -153,7 +159,9 @@ TEST(Apply, SnapshotsThatWereCurrentOnlyInsideACommitLeaveNoHistory) {
 TEST(Apply, ExpiryDropsSnapshotsTheirStatisticsAndHistoryBeforeTheHole) {
   TableMetadata table = Created();
   for (int64_t i = 1; i <= 4; ++i) table = Advanced(table, 10 + i, i, kNow + i);
-  const auto statistics = [](int64_t id) { return json::Value(json::Value::Object{{"snapshot-id", id}}); };
+  const auto statistics = [](int64_t id) {
+    return json::Value(json::Value::Object{{"snapshot-id", id}});
+  };
   table.unknown.emplace_back("statistics", json::Value::Array{statistics(12), statistics(14)});
   table.refs["keep"] = {11, "tag", {}, {}, {}};
   const auto next = Apply(&table, "x", {update::RemoveSnapshots{{12}}}, kNow + 9);
@@ -172,7 +180,8 @@ TEST(Apply, RefsComeAndGo) {
   ASSERT_TRUE(next.ok());
   EXPECT_EQ(next->refs.at("audit").max_ref_age_ms, 5);
   EXPECT_EQ(next->snapshot_log.size(), 1U);
-  next = Apply(&*next, "x", {update::RemoveSnapshotRef{"audit"}, update::RemoveSnapshotRef{"main"}}, kNow);
+  next = Apply(&*next, "x", {update::RemoveSnapshotRef{"audit"}, update::RemoveSnapshotRef{"main"}},
+               kNow);
   ASSERT_TRUE(next.ok());
   EXPECT_TRUE(next->refs.empty());
   EXPECT_FALSE(next->current_snapshot_id.has_value());
@@ -182,11 +191,13 @@ TEST(Apply, SchemasGetFreeIdsAndEqualOnesAreReused) {
   const TableMetadata table = Created();
   Schema wider = BaseSchema();  // still says id 0, which is taken
   wider.fields.push_back({3, "note", false, Primitive(TypeId::kString), ""});
-  const auto next = Apply(&table, "x", {update::AddSchema{wider, 3}, update::SetCurrentSchema{-1}}, kNow);
+  const auto next =
+      Apply(&table, "x", {update::AddSchema{wider, 3}, update::SetCurrentSchema{-1}}, kNow);
   ASSERT_TRUE(next.ok());
   EXPECT_EQ(next->current_schema_id, 1);
   EXPECT_EQ(next->last_column_id, 3);
-  const auto back = Apply(&*next, "x", {update::AddSchema{BaseSchema(), 3}, update::SetCurrentSchema{-1}}, kNow);
+  const auto back =
+      Apply(&*next, "x", {update::AddSchema{BaseSchema(), 3}, update::SetCurrentSchema{-1}}, kNow);
   ASSERT_TRUE(back.ok());
   EXPECT_EQ(back->current_schema_id, 0);
   EXPECT_EQ(back->schemas.size(), 2U);
@@ -197,17 +208,40 @@ TEST(Apply, SchemasGetFreeIdsAndEqualOnesAreReused) {
 
 TEST(Apply, ColumnsOfAnySpecCannotBeDropped) {
   const TableMetadata table = Created();
-  const auto moved = Apply(&table, "x", {update::AddSpec{BySpec(1, "bucket[4]", "b")}, update::SetDefaultSpec{-1}}, kNow);
+  const auto moved =
+      Apply(&table, "x", {update::AddSpec{BySpec(1, "bucket[4]", "b")}, update::SetDefaultSpec{-1}},
+            kNow);
   ASSERT_TRUE(moved.ok());
   EXPECT_EQ(moved->DefaultSpec().fields[0].field_id, 1001);
   Schema narrower = BaseSchema();
   narrower.fields.pop_back();  // "current", used by the old spec only
-  EXPECT_EQ(KindOf(*moved, {update::AddSchema{narrower, 2}, update::SetCurrentSchema{-1}}), ErrorKind::kInvalidInput);
+  EXPECT_EQ(KindOf(*moved, {update::AddSchema{narrower, 2}, update::SetCurrentSchema{-1}}),
+            ErrorKind::kInvalidInput);
+}
+
+// Iceberg Java refuses the whole table otherwise.
+TEST(Apply, NamesOfColumnsAndPartitionFieldsDoNotClash) {
+  const TableMetadata table = Created();
+  Schema clash = BaseSchema();
+  clash.fields.push_back({3, "ID", false, Primitive(TypeId::kString), ""});
+  EXPECT_EQ(KindOf(table, {update::AddSchema{clash, 3}}), ErrorKind::kInvalidInput);
+  EXPECT_EQ(KindOf(table, {update::AddSpec{BySpec(1, "bucket[4]", "current")}}),
+            ErrorKind::kInvalidInput);
+  const auto bucketed =
+      Apply(&table, "x", {update::AddSpec{BySpec(1, "bucket[4]", "id_bucket")}}, kNow);
+  ASSERT_TRUE(bucketed.ok());
+  clash.fields.back().name = "id_bucket";  // a column of the source that comes later
+  EXPECT_EQ(KindOf(*bucketed, {update::AddSchema{clash, 3}, update::SetCurrentSchema{-1}}),
+            ErrorKind::kInvalidInput);
+  EXPECT_TRUE(
+      Apply(&table, "x", {update::AddSchema{clash, 3}, update::SetCurrentSchema{-1}}, kNow).ok());
 }
 
 TEST(Apply, SpecsAreCheckedAndReused) {
   const TableMetadata table = Created();
-  const auto same = Apply(&table, "x", {update::AddSpec{BySpec(2, "identity", "current")}, update::SetDefaultSpec{-1}}, kNow);
+  const auto same =
+      Apply(&table, "x",
+            {update::AddSpec{BySpec(2, "identity", "current")}, update::SetDefaultSpec{-1}}, kNow);
   ASSERT_TRUE(same.ok());
   EXPECT_EQ(same->specs.size(), 1U);
   PartitionSpec both = BySpec(2, "identity", "current");
@@ -225,12 +259,15 @@ TEST(Apply, SpecsAreCheckedAndReused) {
 TEST(Apply, SortOrdersGetIdsAboveZero) {
   const TableMetadata table = Created();
   const json::Value order = *json::Parse(
-      R"({"order-id":0,"fields":[{"transform":"identity","source-id":1,"direction":"asc","null-order":"nulls-first"}]})", "t");
-  const auto next = Apply(&table, "x", {update::AddSortOrder{order}, update::SetDefaultSortOrder{-1}}, kNow);
+      R"({"order-id":0,"fields":[{"transform":"identity","source-id":1,"direction":"asc","null-order":"nulls-first"}]})",
+      "t");
+  const auto next =
+      Apply(&table, "x", {update::AddSortOrder{order}, update::SetDefaultSortOrder{-1}}, kNow);
   ASSERT_TRUE(next.ok()) << next.error().ToString();
   EXPECT_EQ(next->default_sort_order_id, 1);
   EXPECT_EQ(next->sort_orders.size(), 2U);
-  const auto again = Apply(&*next, "x", {update::AddSortOrder{order}, update::SetDefaultSortOrder{-1}}, kNow);
+  const auto again =
+      Apply(&*next, "x", {update::AddSortOrder{order}, update::SetDefaultSortOrder{-1}}, kNow);
   ASSERT_TRUE(again.ok());
   EXPECT_EQ(again->sort_orders.size(), 2U);
   EXPECT_EQ(KindOf(table, {update::SetDefaultSortOrder{7}}), ErrorKind::kInvalidInput);
@@ -238,36 +275,39 @@ TEST(Apply, SortOrdersGetIdsAboveZero) {
 
 TEST(Apply, PropertiesMayNotShadowTheMetadata) {
   const TableMetadata table = Created();
-  const auto next = Apply(&table, "x", {update::SetProperties{{{"a", "1"}, {"b", "2"}}}, update::RemoveProperties{{"a", "none"}}}, kNow);
+  const auto next = Apply(
+      &table, "x",
+      {update::SetProperties{{{"a", "1"}, {"b", "2"}}}, update::RemoveProperties{{"a", "none"}}},
+      kNow);
   ASSERT_TRUE(next.ok());
   EXPECT_EQ(next->properties.at("b"), "2");
   EXPECT_FALSE(next->properties.contains("a"));
-  EXPECT_EQ(KindOf(table, {update::SetProperties{{{"format-version", "2"}}}}), ErrorKind::kInvalidInput);
+  EXPECT_EQ(KindOf(table, {update::SetProperties{{{"format-version", "2"}}}}),
+            ErrorKind::kInvalidInput);
   EXPECT_EQ(KindOf(table, {update::AssignUuid{"another"}}), ErrorKind::kInvalidInput);
   EXPECT_EQ(KindOf(table, {update::UpgradeFormatVersion{3}}), ErrorKind::kUnsupported);
 }
 
 TEST(Requirements, HoldOrConflict) {
   const TableMetadata table = Advanced(Created(), 11, 1, kNow);
-  const std::pair<Requirement, bool> cases[] = {
-      {require::Uuid{table.table_uuid}, true},
-      {require::Uuid{"other"}, false},
-      {require::RefSnapshot{"main", 11}, true},
-      {require::RefSnapshot{"main", 12}, false},
-      {require::RefSnapshot{"main", std::nullopt}, false},
-      {require::RefSnapshot{"new", std::nullopt}, true},
-      {require::RefSnapshot{"new", 11}, false},
-      {require::LastAssignedFieldId{2}, true},
-      {require::LastAssignedFieldId{3}, false},
-      {require::CurrentSchemaId{0}, true},
-      {require::CurrentSchemaId{1}, false},
-      {require::LastAssignedPartitionId{1000}, true},
-      {require::LastAssignedPartitionId{999}, false},
-      {require::DefaultSpecId{0}, true},
-      {require::DefaultSpecId{1}, false},
-      {require::DefaultSortOrderId{0}, true},
-      {require::DefaultSortOrderId{1}, false},
-      {require::TableAbsent{}, false}};
+  const std::pair<Requirement, bool> cases[] = {{require::Uuid{table.table_uuid}, true},
+                                                {require::Uuid{"other"}, false},
+                                                {require::RefSnapshot{"main", 11}, true},
+                                                {require::RefSnapshot{"main", 12}, false},
+                                                {require::RefSnapshot{"main", std::nullopt}, false},
+                                                {require::RefSnapshot{"new", std::nullopt}, true},
+                                                {require::RefSnapshot{"new", 11}, false},
+                                                {require::LastAssignedFieldId{2}, true},
+                                                {require::LastAssignedFieldId{3}, false},
+                                                {require::CurrentSchemaId{0}, true},
+                                                {require::CurrentSchemaId{1}, false},
+                                                {require::LastAssignedPartitionId{1000}, true},
+                                                {require::LastAssignedPartitionId{999}, false},
+                                                {require::DefaultSpecId{0}, true},
+                                                {require::DefaultSpecId{1}, false},
+                                                {require::DefaultSortOrderId{0}, true},
+                                                {require::DefaultSortOrderId{1}, false},
+                                                {require::TableAbsent{}, false}};
   for (const auto& [requirement, holds] : cases) {
     const Status status = Check(requirement, &table);
     EXPECT_EQ(status.ok(), holds) << json::Write(ToJson(requirement));
@@ -303,18 +343,20 @@ TEST(UpdateJson, EveryKindRoundTripsInTheRestForm) {
     ASSERT_TRUE(update.ok()) << text << ": " << update.error().ToString();
     EXPECT_EQ(json::Write(ToJson(*update)), text);
   }
-  EXPECT_EQ(UpdateFromJson(*json::Parse(R"({"action":"add-view-version"})", "t")).error().kind(), ErrorKind::kUnsupported);
+  EXPECT_EQ(UpdateFromJson(*json::Parse(R"({"action":"add-view-version"})", "t")).error().kind(),
+            ErrorKind::kUnsupported);
 }
 
 TEST(RequirementJson, EveryKindRoundTripsInTheRestForm) {
-  const char* const kRequirements[] = {R"({"type":"assert-create"})",
-                                       R"({"type":"assert-table-uuid","uuid":"u"})",
-                                       R"({"type":"assert-ref-snapshot-id","ref":"main","snapshot-id":null})",
-                                       R"({"type":"assert-last-assigned-field-id","last-assigned-field-id":3})",
-                                       R"({"type":"assert-current-schema-id","current-schema-id":3})",
-                                       R"({"type":"assert-last-assigned-partition-id","last-assigned-partition-id":3})",
-                                       R"({"type":"assert-default-spec-id","default-spec-id":3})",
-                                       R"({"type":"assert-default-sort-order-id","default-sort-order-id":3})"};
+  const char* const kRequirements[] = {
+      R"({"type":"assert-create"})",
+      R"({"type":"assert-table-uuid","uuid":"u"})",
+      R"({"type":"assert-ref-snapshot-id","ref":"main","snapshot-id":null})",
+      R"({"type":"assert-last-assigned-field-id","last-assigned-field-id":3})",
+      R"({"type":"assert-current-schema-id","current-schema-id":3})",
+      R"({"type":"assert-last-assigned-partition-id","last-assigned-partition-id":3})",
+      R"({"type":"assert-default-spec-id","default-spec-id":3})",
+      R"({"type":"assert-default-sort-order-id","default-sort-order-id":3})"};
   static_assert(std::size(kRequirements) == std::variant_size_v<Requirement>);
   for (const char* text : kRequirements) {
     const auto requirement = RequirementFromJson(*json::Parse(text, "t"));

@@ -1,10 +1,12 @@
-// Writes and reads Iceberg metadata files without a table's data, so that tests can lay them beside what other libraries write and read.
-// Not part of the product.
+// Writes and reads Iceberg metadata files without a table's data, so that tests can lay them beside
+// what other libraries write and read. Not part of the product.
 //
-//   manifest_probe write <folder>            manifests, a manifest list and t.metadata.json of a made-up table
-//   manifest_probe read <metadata file>      the current snapshot's entries, one JSON object a line
-//   manifest_probe transform <file>          lines {"transform", "type", "value"}: answers {"result"}; {"bound", "value"}: the string's
-//                                            truncated {"lower", "upper"}; bytes and decimals are hex and digits, as in the answers
+//   manifest_probe write <folder>            manifests, a manifest list and t.metadata.json of a
+//   made-up table manifest_probe read <metadata file>      the current snapshot's entries, one JSON
+//   object a line manifest_probe transform <file>          lines {"transform", "type", "value"}:
+//   answers {"result"}; {"bound", "value"}: the string's
+//                                            truncated {"lower", "upper"}; bytes and decimals are
+//                                            hex and digits, as in the answers
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -20,7 +22,8 @@ namespace {
 
 using json::Value;
 
-constexpr int64_t kFirst = 9007199254740993;   // above 2^53: a reader that goes through doubles gets another id
+constexpr int64_t kFirst =
+    9007199254740993;  // above 2^53: a reader that goes through doubles gets another id
 constexpr int64_t kSecond = 9007199254740995;
 
 Schema ProbeSchema() {
@@ -38,9 +41,12 @@ Schema ProbeSchema() {
 
 PartitionSpec ProbeSpec() {
   PartitionSpec spec;
-  spec.fields = {{2, 1000, "is_current", {TransformKind::kIdentity, 0}}, {3, 1001, "placed.day", {TransformKind::kDay, 0}},
-                 {1, 1002, "id_bucket", {TransformKind::kBucket, 16}},   {4, 1003, "price", {TransformKind::kIdentity, 0}},
-                 {4, 1004, "price_100", {TransformKind::kTruncate, 100}}, {6, 1005, "1st note", {TransformKind::kTruncate, 4}},
+  spec.fields = {{2, 1000, "is_current", {TransformKind::kIdentity, 0}},
+                 {3, 1001, "placed.day", {TransformKind::kDay, 0}},
+                 {1, 1002, "id_bucket", {TransformKind::kBucket, 16}},
+                 {4, 1003, "price", {TransformKind::kIdentity, 0}},
+                 {4, 1004, "price_100", {TransformKind::kTruncate, 100}},
+                 {6, 1005, "1st note", {TransformKind::kTruncate, 4}},
                  {3, 1006, "placed_hour", {TransformKind::kHour, 0}}};
   return spec;
 }
@@ -50,7 +56,8 @@ std::vector<Literal> Tuple(bool current, int32_t day, int64_t id, Int128 price, 
   return {current, day, bucket, price, price - price % 100, std::move(note), day * 24};
 }
 
-DataFile DataFileAt(const std::string& root, const std::string& name, std::vector<Literal> partition) {
+DataFile DataFileAt(const std::string& root, const std::string& name,
+                    std::vector<Literal> partition) {
   DataFile file;
   file.path = Format("file://{}/data/{}", root, name);
   file.partition = std::move(partition);
@@ -61,8 +68,10 @@ DataFile DataFileAt(const std::string& root, const std::string& name, std::vecto
   file.null_value_counts = {{1, 0}, {5, 1}, {6, 0}};
   file.nan_value_counts = {{5, 1}};
   const std::string note(40, 'n');
-  file.lower_bounds = {{1, ToBytes(int64_t{-5}, *Primitive(TypeId::kLong))}, {6, TruncateLower(note, *Primitive(TypeId::kString))}};
-  file.upper_bounds = {{1, ToBytes(int64_t{7}, *Primitive(TypeId::kLong))}, {6, *TruncateUpper(note, *Primitive(TypeId::kString))}};
+  file.lower_bounds = {{1, ToBytes(int64_t{-5}, *Primitive(TypeId::kLong))},
+                       {6, TruncateLower(note, *Primitive(TypeId::kString))}};
+  file.upper_bounds = {{1, ToBytes(int64_t{7}, *Primitive(TypeId::kLong))},
+                       {6, *TruncateUpper(note, *Primitive(TypeId::kString))}};
   file.split_offsets = {4};
   return file;
 }
@@ -90,15 +99,18 @@ Result<std::string> Get(std::string location) {
   return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
-Result<ManifestFile> PutManifest(const std::string& root, const std::string& name, const std::vector<ManifestEntry>& entries,
-                                 ManifestContent content, int64_t snapshot_id) {
-  MR_ASSIGN(WrittenManifest written, WriteManifest(entries, content, ProbeSchema(), ProbeSpec(), snapshot_id));
+Result<ManifestFile> PutManifest(const std::string& root, const std::string& name,
+                                 const std::vector<ManifestEntry>& entries, ManifestContent content,
+                                 int64_t snapshot_id) {
+  MR_ASSIGN(WrittenManifest written,
+            WriteManifest(entries, content, ProbeSchema(), ProbeSpec(), snapshot_id));
   MR_TRY(Put(Format("{}/metadata/{}", root, name), written.bytes));
   written.row.path = Format("file://{}/metadata/{}", root, name);
   return written.row;
 }
 
-Result<Snapshot> PutSnapshot(const std::string& root, const std::vector<ManifestFile>& rows, const ManifestListKey& key) {
+Result<Snapshot> PutSnapshot(const std::string& root, const std::vector<ManifestFile>& rows,
+                             const ManifestListKey& key) {
   MR_ASSIGN(const std::string bytes, WriteManifestList(rows, key));
   const std::string path = Format("{}/metadata/snap-{}-1.avro", root, key.snapshot_id);
   MR_TRY(Put(path, bytes));
@@ -108,21 +120,27 @@ Result<Snapshot> PutSnapshot(const std::string& root, const std::vector<Manifest
   snapshot.sequence_number = key.sequence_number;
   snapshot.timestamp_ms = 1'700'000'000'000 + key.sequence_number;
   snapshot.manifest_list = "file://" + path;
-  snapshot.summary = {{"operation", key.parent_snapshot_id ? "overwrite" : "append"}, {"total-records", "6"}};
+  snapshot.summary = {{"operation", key.parent_snapshot_id ? "overwrite" : "append"},
+                      {"total-records", "6"}};
   snapshot.schema_id = 0;
   return snapshot;
 }
 
 std::vector<TableUpdate> Advance(Snapshot snapshot) {
   const int64_t id = snapshot.snapshot_id;
-  return {update::AddSnapshot{std::move(snapshot)}, update::SetSnapshotRef{"main", {id, "branch", {}, {}, {}}}};
+  return {update::AddSnapshot{std::move(snapshot)},
+          update::SetSnapshotRef{"main", {id, "branch", {}, {}, {}}}};
 }
 
-// Two snapshots: two files added; then one of them removed, the other kept, and a position delete file for it.
+// Two snapshots: two files added; then one of them removed, the other kept, and a position delete
+// file for it.
 Status WriteTable(const std::string& root) {
   const DataFile a = DataFileAt(root, "a.parquet", Tuple(true, 20000, 7, 123456, "abcd"));
-  const DataFile b = DataFileAt(root, "b.parquet", {false, Literal(), Literal(), Int128{-1}, Int128{-100}, Literal(), Literal()});
-  MR_ASSIGN(ManifestFile first, PutManifest(root, "m0.avro", {Added(a), Added(b)}, ManifestContent::kData, kFirst));
+  const DataFile b =
+      DataFileAt(root, "b.parquet",
+                 {false, Literal(), Literal(), Int128{-1}, Int128{-100}, Literal(), Literal()});
+  MR_ASSIGN(ManifestFile first,
+            PutManifest(root, "m0.avro", {Added(a), Added(b)}, ManifestContent::kData, kFirst));
   MR_ASSIGN(Snapshot one, PutSnapshot(root, {first}, {kFirst, {}, 1}));
 
   std::vector<ManifestEntry> entries = {Added(a), Added(b)};
@@ -135,21 +153,25 @@ Status WriteTable(const std::string& root) {
   positions.content = FileContent::kPositionDeletes;
   positions.referenced_data_file = a.path;
   positions.lower_bounds = positions.upper_bounds = {{2147483546, a.path}};
-  MR_ASSIGN(ManifestFile kept, PutManifest(root, "m1.avro", entries, ManifestContent::kData, kSecond));
-  MR_ASSIGN(ManifestFile deletes, PutManifest(root, "m2.avro", {Added(positions)}, ManifestContent::kDeletes, kSecond));
+  MR_ASSIGN(ManifestFile kept,
+            PutManifest(root, "m1.avro", entries, ManifestContent::kData, kSecond));
+  MR_ASSIGN(ManifestFile deletes,
+            PutManifest(root, "m2.avro", {Added(positions)}, ManifestContent::kDeletes, kSecond));
   MR_ASSIGN(Snapshot two, PutSnapshot(root, {kept, deletes}, {kSecond, kFirst, 2}));
 
-  std::vector<TableUpdate> updates = {update::AssignUuid{"9c12d441-03fe-4693-9a96-a0705ddf69c1"},
-                                      update::SetLocation{"file://" + root},
-                                      update::AddSchema{ProbeSchema(), 8},
-                                      update::SetCurrentSchema{-1},
-                                      update::AddSpec{ProbeSpec()},
-                                      update::SetDefaultSpec{-1},
-                                      update::SetProperties{{{"write.delete.mode", "merge-on-read"}}}};
+  std::vector<TableUpdate> updates = {
+      update::AssignUuid{"9c12d441-03fe-4693-9a96-a0705ddf69c1"},
+      update::SetLocation{"file://" + root},
+      update::AddSchema{ProbeSchema(), 8},
+      update::SetCurrentSchema{-1},
+      update::AddSpec{ProbeSpec()},
+      update::SetDefaultSpec{-1},
+      update::SetProperties{{{"write.delete.mode", "merge-on-read"}}}};
   for (TableUpdate& u : Advance(std::move(one))) updates.push_back(std::move(u));
   MR_ASSIGN(const TableMetadata created, Apply(nullptr, "", updates, 1'700'000'000'001));
-  MR_ASSIGN(const TableMetadata table, Apply(&created, Format("file://{}/metadata/0.metadata.json", root), Advance(std::move(two)),
-                                             1'700'000'000'002));
+  MR_ASSIGN(const TableMetadata table,
+            Apply(&created, Format("file://{}/metadata/0.metadata.json", root),
+                  Advance(std::move(two)), 1'700'000'000'002));
   return Put(root + "/metadata/t.metadata.json", WriteMetadata(table));
 }
 
@@ -171,7 +193,8 @@ Value MapJson(const Map& map, ToValue to_value) {
   return object;
 }
 
-Value EntryJson(const ManifestFile& row, const ManifestEntry& entry, const std::string& partition_path) {
+Value EntryJson(const ManifestFile& row, const ManifestEntry& entry,
+                const std::string& partition_path) {
   const auto number = [](int64_t n) { return Value(n); };
   const auto hex = [](const std::string& bytes) { return Value(ToHex(bytes)); };
   Value::Array partition, offsets;
@@ -205,10 +228,13 @@ Status ReadTable(const std::string& location) {
   for (const ManifestFile& row : rows) {
     MR_ASSIGN(const std::string bytes, Get(row.path));
     const PartitionSpec* spec = table.FindSpec(row.spec_id);
-    if (spec == nullptr) return Fail(ErrorKind::kCorrupt, "{} has no spec {}", location, row.spec_id);
-    MR_ASSIGN(const std::vector<ManifestEntry> entries, ReadManifest(bytes, row, table.CurrentSchema(), *spec));
+    if (spec == nullptr)
+      return Fail(ErrorKind::kCorrupt, "{} has no spec {}", location, row.spec_id);
+    MR_ASSIGN(const std::vector<ManifestEntry> entries,
+              ReadManifest(bytes, row, table.CurrentSchema(), *spec));
     for (const ManifestEntry& entry : entries) {
-      const std::string partition_path = PartitionPath(*spec, table.CurrentSchema(), entry.file.partition);
+      const std::string partition_path =
+          PartitionPath(*spec, table.CurrentSchema(), entry.file.partition);
       std::cout << json::Write(EntryJson(row, entry, partition_path)) << '\n';
     }
   }
@@ -241,15 +267,19 @@ Status Transforms(const std::string& path) {
       const std::string value = *FromHex(request.Find("value")->AsString());
       const TypePtr string = Primitive(TypeId::kString);
       const auto upper = TruncateUpper(value, *string);
-      const Value answer = Value::Object{{"lower", ToHex(TruncateLower(value, *string))}, {"upper", upper ? Value(ToHex(*upper)) : Value()}};
+      const Value answer = Value::Object{{"lower", ToHex(TruncateLower(value, *string))},
+                                         {"upper", upper ? Value(ToHex(*upper)) : Value()}};
       std::cout << json::Write(answer) << '\n';
       continue;
     }
     MR_ASSIGN(const Transform transform, ParseTransform(request.Find("transform")->AsString()));
     MR_ASSIGN(const TypePtr type, TypeFromJson(*request.Find("type")));
-    MR_ASSIGN(const Literal result, Apply(transform, LiteralFromJson(*request.Find("value"), *type), *type));
+    MR_ASSIGN(const Literal result,
+              Apply(transform, LiteralFromJson(*request.Find("value"), *type), *type));
     const auto* decimal = std::get_if<Int128>(&result);
-    std::cout << json::Write(Value::Object{{"result", decimal ? Value(ToHex(DecimalBytes(*decimal))) : LiteralJson(result)}}) << '\n';
+    std::cout << json::Write(Value::Object{{"result", decimal ? Value(ToHex(DecimalBytes(*decimal)))
+                                                              : LiteralJson(result)}})
+              << '\n';
   }
   return {};
 }
