@@ -1,5 +1,6 @@
 #include "base/failpoint.h"
 
+#include <signal.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -63,6 +64,10 @@ Status PassFailpoint(std::string_view name) {
     if (point.at != 0 && point.passes != point.at) continue;
     log::Warn("failpoint", "{} acts: {}", name, point.action);
     if (point.action == "kill") _exit(137);
+    if (point.action == "stop") {
+      raise(SIGSTOP);
+      return {};
+    }
     if (point.action == "nospace") return Fail(ErrorKind::kOutOfSpace, "failpoint {}: no space left on device", name);
     if (point.action == "unknown") return Fail(ErrorKind::kUnknownOutcome, "failpoint {}: outcome unknown", name);
     return Fail(ErrorKind::kUnavailable, "failpoint {}", name);

@@ -9,7 +9,7 @@
 //
 //   MILLRACE_FAILPOINTS="bronze.before_commit=kill@3,silver.after_commit=error"
 //
-// `kill` ends the process at once (_exit(137)), `error` returns kUnavailable, `nospace` kOutOfSpace, `unknown` kUnknownOutcome;
+// `kill` ends the process at once (_exit(137)), `stop` stops it until SIGCONT (a zombie that wakes), `error` returns kUnavailable, `nospace` kOutOfSpace, `unknown` kUnknownOutcome;
 // `@N` acts on the N-th pass only (the first by default, `@*` on each). Without the variable a pass costs one load and a branch.
 namespace millrace {
 
