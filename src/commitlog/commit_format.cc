@@ -81,6 +81,15 @@ std::string EncodeState(const State& state) {
   json::Value offsets{json::Value::Object{}};
   for (const auto& [topic, next] : state.next_offsets) offsets.Set(topic, next);
   v.Set("next_offsets", std::move(offsets));
+  json::Value::Array claims;
+  for (const Claim& claim : state.claims) {
+    json::Value item;
+    item.Set("epoch", claim.epoch);
+    item.Set("number", claim.number);
+    item.Set("commit_time", claim.commit_time);
+    claims.push_back(std::move(item));
+  }
+  v.Set("claims", std::move(claims));
   return Seal(std::move(v));
 }
 
@@ -96,6 +105,15 @@ Result<State> DecodeState(std::string_view line, std::string_view what) {
   for (const auto& [topic, next] : offsets->AsObject()) {
     if (!next.is_integer()) return Fail(ErrorKind::kCorrupt, "{}: next offset of '{}' is no integer", what, topic);
     state.next_offsets[topic] = next.AsInt();
+  }
+  if (const json::Value* claims = value.Find("claims"); claims != nullptr && claims->is_array()) {
+    for (const json::Value& item : claims->AsArray()) {
+      Claim claim;
+      MR_ASSIGN(claim.epoch, item.Int("epoch"));
+      MR_ASSIGN(claim.number, item.Int("number"));
+      MR_ASSIGN(claim.commit_time, item.Int("commit_time"));
+      state.claims.push_back(claim);
+    }
   }
   // The rest has a commit's members, so a commit's reader takes them.
   value.Set("writer", "");
@@ -126,6 +144,10 @@ Status Fold(const BronzeCommit& commit, State& state) {
                   file.path, file.first_offset, file.last_offset, next);
     }
     state.next_offsets[file.topic] = file.last_offset + 1;
+  }
+  if (commit.epoch > state.epoch) {
+    if (state.claims.size() == kKeptClaims) state.claims.erase(state.claims.begin());
+    state.claims.push_back({commit.epoch, commit.number, commit.position ? commit.position->commit_time : 0});
   }
   state.number = commit.number;
   state.epoch = commit.epoch;

@@ -14,6 +14,13 @@
 // Bronze's log of commits over the object-store port: docs/formats/bronze.md. Readers need no lock and never see half a commit.
 namespace millrace::commitlog {
 
+// The commit by which a writer took its epoch, and how far the source was in by then: what the writer left behind is younger.
+struct Claim {
+  int64_t epoch = 0;
+  int64_t number = 0;
+  Micros commit_time = 0;  // of the last transaction in the log; 0: not known
+};
+
 // What a start needs to know, folded from the newest roll-up and the commits after it.
 struct State {
   int64_t number = 0;  // newest commit; 0: the log is empty
@@ -22,7 +29,9 @@ struct State {
   std::optional<SourcePosition> position;
   SnapshotState snapshot = SnapshotState::kNone;
   std::map<std::string, int64_t> next_offsets;  // by topic
+  std::vector<Claim> claims;                    // the newest `kKeptClaims`, ascending
 };
+inline constexpr size_t kKeptClaims = 8;
 
 Result<State> Recover(ObjectStore& store);
 
@@ -74,8 +83,9 @@ class Writer {
 // A commit lives this long as an object of its own, so that a writer that slept less collides with it.
 inline constexpr Micros kKeepCommits = 7 * kMicrosPerDay;
 
-// Deletes data objects that no commit names, that an older epoch wrote and that were stored more than `grace` ago (a killed writer's
-// leftovers). Call it as the log's writer.
+// Deletes data objects that no commit names, that one of the last `kKeptClaims` writers before the newest wrote, and that were stored more
+// than `grace` ago (a killed writer's leftovers). Looks only where those writers wrote, so that its cost follows what happened since, not the
+// size of Bronze. Call it as the log's writer: the claim has fenced whoever might still name them.
 Result<int64_t> RemoveOrphans(ObjectStore& store, const Clock& clock, Micros grace);
 
 }  // namespace millrace::commitlog

@@ -324,6 +324,7 @@ TEST(Files, DamageIsFound) {
 TEST(Orphans, OnlyUnnamedFilesOfOlderEpochsGo) {
   Log log;
   Writer writer = log.Open();
+  ASSERT_TRUE(WriteSchema(log.store, kTopic, {}).ok());
   const BronzeCommit named = Next(writer.state(), 3);
   ASSERT_TRUE(log.store.Put(named.files.front().path, "named").ok());
   const std::string orphan = BronzeFilePath(kTopic, 0, 3, 1, 8, 0, Compression::kZstd);
@@ -341,6 +342,50 @@ TEST(Orphans, OnlyUnnamedFilesOfOlderEpochsGo) {
   for (const std::string& path : {named.files.front().path, current, young, std::string("notes/read-me.txt")}) {
     EXPECT_TRUE(log.store.Head(path).ok()) << path;
   }
+}
+
+// A year of Bronze before it must not make a start slow: only the days and commits since the last writers' claims are looked at.
+TEST(Orphans, TheSearchLeavesOldDaysAlone) {
+  Log log;
+  ASSERT_TRUE(WriteSchema(log.store, kTopic, {}).ok());
+  constexpr Micros kOld = 1'700'000'000 * kMicrosPerSecond;
+  constexpr Micros kNew = kOld + 100 * kMicrosPerDay;
+  const auto append = [&](Writer& writer, Micros time) {
+    BronzeCommit commit = Next(writer.state(), 1);
+    commit.files.front().path = BronzeFilePath(kTopic, 0, commit.files.front().first_offset, writer.epoch(), 7, time, Compression::kZstd);
+    commit.position->commit_time = time;
+    ASSERT_TRUE(log.store.Put(commit.files.front().path, "x").ok());
+    ASSERT_TRUE(writer.Append(commit).ok());
+  };
+  const auto leave = [&](const Writer& writer, Micros time) {
+    const std::string path = BronzeFilePath(kTopic, 0, 999, writer.epoch(), 8, time, Compression::kZstd);
+    EXPECT_TRUE(log.store.Put(path, "x").ok());
+    return path;
+  };
+  std::vector<std::string> old_files, new_files;
+  for (int i = 0; i < 3; ++i) {
+    Writer writer = log.Open();
+    append(writer, kOld + i);
+    old_files.push_back(leave(writer, kOld + i));
+  }
+  // While the log's whole history is within the kept claims, all of it is searched.
+  ASSERT_EQ(*RemoveOrphans(log.store, log.clock, 0), 2);  // the newest writer's own is not an orphan
+  for (size_t i = 0; i < kKeptClaims + 1; ++i) {
+    Writer writer = log.Open();
+    append(writer, kNew + static_cast<Micros>(i));
+    new_files.push_back(leave(writer, kNew + static_cast<Micros>(i)));
+  }
+  ASSERT_EQ(Recover(log.store)->claims.size(), kKeptClaims);
+  const int64_t removed = *RemoveOrphans(log.store, log.clock, 0);
+  EXPECT_EQ(removed, static_cast<int64_t>(kKeptClaims) - 1);
+  EXPECT_FALSE(log.store.Head(new_files[1]).ok());
+  EXPECT_TRUE(log.store.Head(new_files.back()).ok());
+  EXPECT_TRUE(log.store.Head(old_files[2]).ok());  // of a writer that is no longer kept: costs room, nothing else
+  Writer writer = log.Open();
+  ASSERT_TRUE(writer.MaybeRollUp(1).ok());
+  ExpectSame(*Recover(log.store), writer.state());
+  EXPECT_EQ(*RemoveOrphans(log.store, log.clock, 0), 1);
+  EXPECT_FALSE(log.store.Head(new_files.back()).ok());
 }
 
 }  // namespace
