@@ -59,7 +59,8 @@ Result<BronzeCommit> Read(const json::Value& value) {
   MR_ASSIGN(commit.created_at, value.Int("created_at"));
   MR_ASSIGN(commit.source, value.String("source"));
   MR_ASSIGN(commit.slot, value.String("slot"));
-  if (const json::Value* position = value.Find("position"); position != nullptr && !position->is_null()) {
+  if (const json::Value* position = value.Find("position");
+      position != nullptr && !position->is_null()) {
     MR_ASSIGN(commit.position, SourcePositionFromJson(*position));
   }
   MR_ASSIGN(const std::string state, value.String("snapshot"));
@@ -71,7 +72,8 @@ Result<BronzeCommit> Read(const json::Value& value) {
   }
   if (!known) return Fail(ErrorKind::kCorrupt, "snapshot state '{}' is not known", state);
   const json::Value* files = value.Find("files");
-  if (files == nullptr || !files->is_array()) return Fail(ErrorKind::kCorrupt, "member 'files' is missing or no array");
+  if (files == nullptr || !files->is_array())
+    return Fail(ErrorKind::kCorrupt, "member 'files' is missing or no array");
   for (const json::Value& item : files->AsArray()) {
     MR_ASSIGN(BronzeFile file, FileFromJson(item));
     commit.files.push_back(std::move(file));
@@ -107,11 +109,13 @@ Result<BronzeCommit> BronzeCommitFromJson(const json::Value& value, std::string_
 
 std::string CommitPath(int64_t number) { return Format("_commits/{:020}.json", number); }
 
-std::string BronzeFilePath(const std::string& topic, int32_t partition, int64_t first_offset, int64_t epoch, uint32_t random,
-                           Micros first_record_time, Compression compression) {
+std::string BronzeFilePath(const std::string& topic, int32_t partition, int64_t first_offset,
+                           int64_t epoch, uint32_t random, Micros first_record_time,
+                           Compression compression) {
   const std::string time = FormatTimestamp(first_record_time);  // 2026-11-24T22:38:39...
-  return Format("{0}/{1}/{2}/{0}+{3}+{4:020}+{5}-{6:08x}.jsonl{7}", topic, time.substr(0, 10), time.substr(11, 2), partition,
-                first_offset, epoch, random, CompressionSuffix(compression));
+  return Format("{0}/{1}/{2}/{0}+{3}+{4:020}+{5}-{6:08x}.jsonl{7}", topic, time.substr(0, 10),
+                time.substr(11, 2), partition, first_offset, epoch, random,
+                CompressionSuffix(compression));
 }
 
 std::string SchemaPath(const std::string& topic, const std::string& fingerprint) {

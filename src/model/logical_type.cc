@@ -8,35 +8,54 @@ namespace millrace {
 namespace {
 
 constexpr std::array kKinds = {
-    LogicalKind::kBool,    LogicalKind::kInt16,     LogicalKind::kInt32,       LogicalKind::kInt64,
-    LogicalKind::kOid,     LogicalKind::kFloat32,   LogicalKind::kFloat64,     LogicalKind::kNumeric,
-    LogicalKind::kText,    LogicalKind::kBytes,     LogicalKind::kDate,        LogicalKind::kTime,
-    LogicalKind::kTimestamp, LogicalKind::kTimestampTz, LogicalKind::kUuid,    LogicalKind::kJson,
-    LogicalKind::kArray,   LogicalKind::kOpaque,
+    LogicalKind::kBool,      LogicalKind::kInt16,       LogicalKind::kInt32,
+    LogicalKind::kInt64,     LogicalKind::kOid,         LogicalKind::kFloat32,
+    LogicalKind::kFloat64,   LogicalKind::kNumeric,     LogicalKind::kText,
+    LogicalKind::kBytes,     LogicalKind::kDate,        LogicalKind::kTime,
+    LogicalKind::kTimestamp, LogicalKind::kTimestampTz, LogicalKind::kUuid,
+    LogicalKind::kJson,      LogicalKind::kArray,       LogicalKind::kOpaque,
 };
 
 }  // namespace
 
 std::string_view KindName(LogicalKind kind) {
   switch (kind) {
-    case LogicalKind::kBool: return "bool";
-    case LogicalKind::kInt16: return "int16";
-    case LogicalKind::kInt32: return "int32";
-    case LogicalKind::kInt64: return "int64";
-    case LogicalKind::kOid: return "oid";
-    case LogicalKind::kFloat32: return "float32";
-    case LogicalKind::kFloat64: return "float64";
-    case LogicalKind::kNumeric: return "numeric";
-    case LogicalKind::kText: return "text";
-    case LogicalKind::kBytes: return "bytes";
-    case LogicalKind::kDate: return "date";
-    case LogicalKind::kTime: return "time";
-    case LogicalKind::kTimestamp: return "timestamp";
-    case LogicalKind::kTimestampTz: return "timestamptz";
-    case LogicalKind::kUuid: return "uuid";
-    case LogicalKind::kJson: return "json";
-    case LogicalKind::kArray: return "array";
-    case LogicalKind::kOpaque: return "opaque";
+    case LogicalKind::kBool:
+      return "bool";
+    case LogicalKind::kInt16:
+      return "int16";
+    case LogicalKind::kInt32:
+      return "int32";
+    case LogicalKind::kInt64:
+      return "int64";
+    case LogicalKind::kOid:
+      return "oid";
+    case LogicalKind::kFloat32:
+      return "float32";
+    case LogicalKind::kFloat64:
+      return "float64";
+    case LogicalKind::kNumeric:
+      return "numeric";
+    case LogicalKind::kText:
+      return "text";
+    case LogicalKind::kBytes:
+      return "bytes";
+    case LogicalKind::kDate:
+      return "date";
+    case LogicalKind::kTime:
+      return "time";
+    case LogicalKind::kTimestamp:
+      return "timestamp";
+    case LogicalKind::kTimestampTz:
+      return "timestamptz";
+    case LogicalKind::kUuid:
+      return "uuid";
+    case LogicalKind::kJson:
+      return "json";
+    case LogicalKind::kArray:
+      return "array";
+    case LogicalKind::kOpaque:
+      return "opaque";
   }
   return "opaque";  // unreachable: the switch is exhaustive
 }
@@ -63,7 +82,8 @@ Result<LogicalType> LogicalTypeFromJson(const json::Value& value) {
     type.scale = static_cast<int>(scale);
     if (kind == LogicalKind::kArray) {
       const json::Value* element = value.Find("element");
-      if (element == nullptr) return Fail(ErrorKind::kCorrupt, "type 'array': member 'element' is missing");
+      if (element == nullptr)
+        return Fail(ErrorKind::kCorrupt, "type 'array': member 'element' is missing");
       MR_ASSIGN(LogicalType inner, LogicalTypeFromJson(*element));
       type.element.push_back(std::move(inner));
     }

@@ -12,7 +12,8 @@ TEST(Lsn, ReadsWhatItWrites) {
   EXPECT_EQ(FormatLsn(0), "0/0");
   EXPECT_EQ(*ParseLsn("16/B374D848"), Lsn{0x16B374D848});
   EXPECT_EQ(*ParseLsn("FFFFFFFF/ffffffff"), ~Lsn{0});
-  for (const char* bad : {"", "/", "1/", "/1", "16", "1/2/3", "G/0", "1/123456789", "-1/0", "1 /0"}) {
+  for (const char* bad :
+       {"", "/", "1/", "/1", "16", "1/2/3", "G/0", "1/123456789", "-1/0", "1 /0"}) {
     EXPECT_FALSE(ParseLsn(bad).ok()) << bad;
   }
 }
@@ -23,27 +24,48 @@ TEST(Position, OrdersByCommitThenOrdinal) {
 }
 
 SourcePosition SamplePosition() {
-  return {.system_id = 18446744073709551615u, .timeline = 2, .last = {0x16B3748, 3}, .resume_lsn = 0x16B3780, .commit_time = 77};
+  return {.system_id = 18446744073709551615u,
+          .timeline = 2,
+          .last = {0x16B3748, 3},
+          .resume_lsn = 0x16B3780,
+          .commit_time = 77};
 }
 
 TEST(Position, KeepsAllOfItselfInJson) {
   const std::string text = json::Write(ToJson(SamplePosition()));
-  EXPECT_EQ(text,
-            R"({"kind":"pg","system_id":"18446744073709551615","timeline":2,"commit_lsn":"0/16B3748","ordinal":3,)"
-            R"("resume_lsn":"0/16B3780","commit_time":77})");
+  EXPECT_EQ(
+      text,
+      R"({"kind":"pg","system_id":"18446744073709551615","timeline":2,"commit_lsn":"0/16B3748","ordinal":3,)"
+      R"("resume_lsn":"0/16B3780","commit_time":77})");
   const auto back = SourcePositionFromJson(*json::Parse(text, "t"));
   ASSERT_TRUE(back.ok());
   EXPECT_EQ(json::Write(ToJson(*back)), text);
-  EXPECT_EQ(SourcePositionFromJson(*json::Parse(R"({"kind":"kafka"})", "t")).error().kind(), ErrorKind::kUnsupported);
+  EXPECT_EQ(SourcePositionFromJson(*json::Parse(R"({"kind":"kafka"})", "t")).error().kind(),
+            ErrorKind::kUnsupported);
 }
 
 TableSchema SampleSchema() {
-  TableSchema schema{.relation_oid = 4000000000u, .schema = "public", .table = "t", .replica_identity = ReplicaIdentity::kFull,
+  TableSchema schema{.relation_oid = 4000000000u,
+                     .schema = "public",
+                     .table = "t",
+                     .replica_identity = ReplicaIdentity::kFull,
                      .columns = {}};
-  schema.columns.push_back({.attnum = 1, .name = "b", .type_oid = 1700, .typmod = 786438, .type_name = "numeric(12,2)",
-                            .type = {LogicalKind::kNumeric, 12, 2, {}}, .not_null = true, .key_position = 2});
-  schema.columns.push_back({.attnum = 3, .name = "a", .type_oid = 1007, .typmod = -1, .type_name = "integer[]",
-                            .type = {LogicalKind::kArray, 0, 0, {{LogicalKind::kInt32, 0, 0, {}}}}, .not_null = false, .key_position = 1});
+  schema.columns.push_back({.attnum = 1,
+                            .name = "b",
+                            .type_oid = 1700,
+                            .typmod = 786438,
+                            .type_name = "numeric(12,2)",
+                            .type = {LogicalKind::kNumeric, 12, 2, {}},
+                            .not_null = true,
+                            .key_position = 2});
+  schema.columns.push_back({.attnum = 3,
+                            .name = "a",
+                            .type_oid = 1007,
+                            .typmod = -1,
+                            .type_name = "integer[]",
+                            .type = {LogicalKind::kArray, 0, 0, {{LogicalKind::kInt32, 0, 0, {}}}},
+                            .not_null = false,
+                            .key_position = 1});
   return schema;
 }
 
@@ -76,15 +98,35 @@ TEST(TableSchema, KeyColumnsComeInKeyOrder) {
 
 TEST(TopicName, ReplacesWhatKafkaDoesNotTake) {
   EXPECT_EQ(TopicName("srv", "public", "orders"), "srv.public.orders");
-  EXPECT_EQ(TopicName("srv", "public", "Weird T\xC3\xA4" "ble"), "srv.public.Weird_T_ble");
+  EXPECT_EQ(TopicName("srv", "public",
+                      "Weird T\xC3\xA4"
+                      "ble"),
+            "srv.public.Weird_T_ble");
 }
 
 TEST(BronzeCommit, KeepsAllOfItselfInJson) {
-  BronzeCommit commit{.number = 42, .epoch = 7, .writer = "w", .created_at = 5, .source = "srv", .slot = "millrace",
-                      .position = SamplePosition(), .snapshot = SnapshotState::kDone, .files = {}};
-  commit.files.push_back({.path = "p", .topic = "srv.public.t", .partition = 0, .first_offset = 10, .last_offset = 12, .records = 3,
-                          .bytes = 99, .sha256 = "ab", .schema = "cd", .compression = Compression::kGzip, .min_timestamp_ms = 1,
-                          .max_timestamp_ms = 2, .snapshot = true});
+  BronzeCommit commit{.number = 42,
+                      .epoch = 7,
+                      .writer = "w",
+                      .created_at = 5,
+                      .source = "srv",
+                      .slot = "millrace",
+                      .position = SamplePosition(),
+                      .snapshot = SnapshotState::kDone,
+                      .files = {}};
+  commit.files.push_back({.path = "p",
+                          .topic = "srv.public.t",
+                          .partition = 0,
+                          .first_offset = 10,
+                          .last_offset = 12,
+                          .records = 3,
+                          .bytes = 99,
+                          .sha256 = "ab",
+                          .schema = "cd",
+                          .compression = Compression::kGzip,
+                          .min_timestamp_ms = 1,
+                          .max_timestamp_ms = 2,
+                          .snapshot = true});
   const std::string text = json::Write(ToJson(commit));
   const auto back = BronzeCommitFromJson(*json::Parse(text, "t"), "t");
   ASSERT_TRUE(back.ok()) << back.error().ToString();
@@ -106,7 +148,8 @@ TEST(BronzeCommit, DamageIsToldByName) {
 TEST(Paths, AreAsTheFormatSays) {
   EXPECT_EQ(CommitPath(42), "_commits/00000000000000000042.json");
   EXPECT_EQ(SchemaPath("a.b.c", "0123"), "_schemas/a.b.c/0123.json");
-  EXPECT_EQ(BronzeFilePath("a.b.c", 0, 5, 7, 0x1a2b3c4d, *ParseTimestamp("2026-11-24 22:38:39"), Compression::kZstd),
+  EXPECT_EQ(BronzeFilePath("a.b.c", 0, 5, 7, 0x1a2b3c4d, *ParseTimestamp("2026-11-24 22:38:39"),
+                           Compression::kZstd),
             "a.b.c/2026-11-24/22/a.b.c+0+00000000000000000005+7-1a2b3c4d.jsonl.zst");
 }
 

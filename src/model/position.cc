@@ -23,7 +23,8 @@ Result<Lsn> ParseLsn(std::string_view text) {
     const auto high = ParseHex32(text.substr(0, slash)), low = ParseHex32(text.substr(slash + 1));
     if (high && low) return static_cast<Lsn>(*high) << 32 | *low;
   }
-  return Fail(ErrorKind::kInvalidInput, "not an LSN: '{}' (expected two hexadecimal numbers, as in 16/B374D848)", text);
+  return Fail(ErrorKind::kInvalidInput,
+              "not an LSN: '{}' (expected two hexadecimal numbers, as in 16/B374D848)", text);
 }
 
 json::Value ToJson(const SourcePosition& position) {
@@ -40,10 +41,13 @@ json::Value ToJson(const SourcePosition& position) {
 
 Result<SourcePosition> SourcePositionFromJson(const json::Value& value) {
   MR_ASSIGN(const std::string kind, value.String("kind"));
-  if (kind != "pg") return Fail(ErrorKind::kUnsupported, "source position of kind '{}': this version reads 'pg' only", kind);
+  if (kind != "pg")
+    return Fail(ErrorKind::kUnsupported,
+                "source position of kind '{}': this version reads 'pg' only", kind);
   MR_ASSIGN(const std::string system_id, value.String("system_id"));
   const auto id = ParseInt<uint64_t>(system_id);
-  if (!id) return Fail(ErrorKind::kCorrupt, "source position: system_id '{}' is no number", system_id);
+  if (!id)
+    return Fail(ErrorKind::kCorrupt, "source position: system_id '{}' is no number", system_id);
   SourcePosition position;
   position.system_id = *id;
   MR_ASSIGN(const int64_t timeline, value.Int("timeline"));

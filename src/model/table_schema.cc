@@ -40,7 +40,8 @@ Result<SourceColumn> ColumnFromJson(const json::Value& value) {
   column.typmod = static_cast<int32_t>(typmod);
   MR_ASSIGN(column.type_name, value.String("type_name"));
   const json::Value* type = value.Find("type");
-  if (type == nullptr) return Fail(ErrorKind::kCorrupt, "column '{}': member 'type' is missing", column.name);
+  if (type == nullptr)
+    return Fail(ErrorKind::kCorrupt, "column '{}': member 'type' is missing", column.name);
   MR_ASSIGN(column.type, LogicalTypeFromJson(*type));
   MR_ASSIGN(column.not_null, value.Bool("not_null"));
   MR_ASSIGN(const int64_t key_position, value.Int("key_position"));
@@ -55,13 +56,15 @@ std::vector<const SourceColumn*> TableSchema::KeyColumns() const {
   for (const SourceColumn& column : columns) {
     if (column.key_position != 0) key.push_back(&column);
   }
-  std::sort(key.begin(), key.end(),
-            [](const SourceColumn* a, const SourceColumn* b) { return a->key_position < b->key_position; });
+  std::sort(key.begin(), key.end(), [](const SourceColumn* a, const SourceColumn* b) {
+    return a->key_position < b->key_position;
+  });
   return key;
 }
 
 bool TableSchema::has_key() const {
-  return std::any_of(columns.begin(), columns.end(), [](const SourceColumn& c) { return c.key_position != 0; });
+  return std::any_of(columns.begin(), columns.end(),
+                     [](const SourceColumn& c) { return c.key_position != 0; });
 }
 
 json::Value ToJson(const TableSchema& schema) {
@@ -85,15 +88,18 @@ Result<TableSchema> TableSchemaFromJson(const json::Value& value) {
   MR_ASSIGN(schema.schema, value.String("schema"));
   MR_ASSIGN(schema.table, value.String("table"));
   MR_ASSIGN(const std::string identity_name, value.String("replica_identity"));
-  const auto identity = std::find_if(kIdentities.begin(), kIdentities.end(),
-                                     [&](const auto& entry) { return entry.second == identity_name; });
+  const auto identity =
+      std::find_if(kIdentities.begin(), kIdentities.end(),
+                   [&](const auto& entry) { return entry.second == identity_name; });
   if (identity == kIdentities.end()) {
-    return Fail(ErrorKind::kCorrupt, "schema of {}: replica identity '{}' is not known", schema.QualifiedName(), identity_name);
+    return Fail(ErrorKind::kCorrupt, "schema of {}: replica identity '{}' is not known",
+                schema.QualifiedName(), identity_name);
   }
   schema.replica_identity = identity->first;
   const json::Value* columns = value.Find("columns");
   if (columns == nullptr || !columns->is_array()) {
-    return Fail(ErrorKind::kCorrupt, "schema of {}: member 'columns' is missing or no array", schema.QualifiedName());
+    return Fail(ErrorKind::kCorrupt, "schema of {}: member 'columns' is missing or no array",
+                schema.QualifiedName());
   }
   for (const json::Value& item : columns->AsArray()) {
     auto column = ColumnFromJson(item);
@@ -103,17 +109,21 @@ Result<TableSchema> TableSchemaFromJson(const json::Value& value) {
   return schema;
 }
 
-std::string Fingerprint(const TableSchema& schema) { return Sha256Hex(json::Write(ToJson(schema))).substr(0, 16); }
+std::string Fingerprint(const TableSchema& schema) {
+  return Sha256Hex(json::Write(ToJson(schema))).substr(0, 16);
+}
 
 std::string TopicName(std::string_view prefix, std::string_view schema, std::string_view table) {
   std::string topic = Format("{}.{}.{}", prefix, schema, table);
-  // Debezium replaces UTF-16 code units, which for the basic plane is one '_' a character; so we skip UTF-8 continuation bytes. A
-  // character beyond that plane is a surrogate pair, two units: one '_' more.
+  // Debezium replaces UTF-16 code units, which for the basic plane is one '_' a character; so we
+  // skip UTF-8 continuation bytes. A character beyond that plane is a surrogate pair, two units:
+  // one '_' more.
   std::string clean;
   clean.reserve(topic.size());
   for (const char c : topic) {
     const auto u = static_cast<unsigned char>(c);
-    const bool kept = (u >= 'a' && u <= 'z') || (u >= 'A' && u <= 'Z') || (u >= '0' && u <= '9') || u == '.' || u == '_' || u == '-';
+    const bool kept = (u >= 'a' && u <= 'z') || (u >= 'A' && u <= 'Z') || (u >= '0' && u <= '9') ||
+                      u == '.' || u == '_' || u == '-';
     if (kept) {
       clean += c;
     } else if (u < 0x80 || u >= 0xC0) {

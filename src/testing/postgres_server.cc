@@ -23,7 +23,8 @@ Result<std::string> Run(const std::string& command) {
   if (pipe == nullptr) return Fail(ErrorKind::kInternal, "cannot run a shell");
   std::string output;
   std::array<char, 4096> piece;
-  while (const size_t n = fread(piece.data(), 1, piece.size(), pipe)) output.append(piece.data(), n);
+  while (const size_t n = fread(piece.data(), 1, piece.size(), pipe))
+    output.append(piece.data(), n);
   const int status = pclose(pipe);
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return output;
   return Fail(ErrorKind::kInternal, "{}: {}", command, output);
@@ -57,15 +58,20 @@ int FreePort() {
 
 Result<std::unique_ptr<PostgresServer>> PostgresServer::Start(const std::string& settings) {
   char pattern[] = "/tmp/millrace-pg-XXXXXX";
-  if (mkdtemp(pattern) == nullptr) return Fail(ErrorKind::kInternal, "cannot make a folder in /tmp");
+  if (mkdtemp(pattern) == nullptr)
+    return Fail(ErrorKind::kInternal, "cannot make a folder in /tmp");
   std::unique_ptr<PostgresServer> server(new PostgresServer(pattern, FreePort()));
   const std::string& folder = server->folder_;
   if (geteuid() == 0) MR_TRY(Run("chown postgres " + folder));
-  MR_TRY(Run(AsPostgres(Format("{} -D {}/data -A trust -U postgres -E UTF8 --locale=C.UTF-8 --no-sync", Binary("initdb"), folder))));
-  std::ofstream(folder + "/data/postgresql.conf", std::ios::app)
-      << Format("listen_addresses = '127.0.0.1'\nport = {}\nunix_socket_directories = '{}'\nfsync = off\n"
-                "wal_level = logical\nmax_wal_senders = 20\nmax_replication_slots = 20\n{}\n", server->port_, folder, settings);
-  MR_TRY(Run(AsPostgres(Format("{} -D {}/data -l {}/log -w start", Binary("pg_ctl"), folder, folder))));
+  MR_TRY(
+      Run(AsPostgres(Format("{} -D {}/data -A trust -U postgres -E UTF8 --locale=C.UTF-8 --no-sync",
+                            Binary("initdb"), folder))));
+  std::ofstream(folder + "/data/postgresql.conf", std::ios::app) << Format(
+      "listen_addresses = '127.0.0.1'\nport = {}\nunix_socket_directories = '{}'\nfsync = off\n"
+      "wal_level = logical\nmax_wal_senders = 20\nmax_replication_slots = 20\n{}\n",
+      server->port_, folder, settings);
+  MR_TRY(Run(
+      AsPostgres(Format("{} -D {}/data -l {}/log -w start", Binary("pg_ctl"), folder, folder))));
   return server;
 }
 
@@ -82,11 +88,13 @@ std::string PostgresServer::Conninfo(const std::string& database, const std::str
 Result<std::string> PostgresServer::Sql(const std::string& sql, const std::string& database) const {
   const std::string script = folder_ + "/script.sql";
   std::ofstream(script) << sql << "\n";
-  return Run(Format("{} -X -q -A -t -v ON_ERROR_STOP=1 -f {} '{}'", Binary("psql"), script, Conninfo(database)));
+  return Run(Format("{} -X -q -A -t -v ON_ERROR_STOP=1 -f {} '{}'", Binary("psql"), script,
+                    Conninfo(database)));
 }
 
 Status PostgresServer::Restart(const std::string& mode) {
-  MR_TRY(Run(AsPostgres(Format("{0} -D {1}/data -m {2} -w stop", Binary("pg_ctl"), folder_, mode))));
+  MR_TRY(
+      Run(AsPostgres(Format("{0} -D {1}/data -m {2} -w stop", Binary("pg_ctl"), folder_, mode))));
   MR_TRY(Run(AsPostgres(Format("{0} -D {1}/data -l {1}/log -w start", Binary("pg_ctl"), folder_))));
   return {};
 }

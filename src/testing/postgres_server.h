@@ -7,8 +7,9 @@
 
 namespace millrace::testing {
 
-// A PostgreSQL of one's own in a temporary folder, on a free port of 127.0.0.1, with wal_level = logical and without fsync. Runs as user
-// postgres when we are root. Stopped and deleted at the end.
+// A PostgreSQL of one's own in a temporary folder, on a free port of 127.0.0.1, with wal_level =
+// logical and without fsync. Runs as user postgres when we are root. Stopped and deleted at the
+// end.
 class PostgresServer {
  public:
   // `settings`: lines of postgresql.conf, later ones win.
@@ -19,8 +20,10 @@ class PostgresServer {
 
   int port() const { return port_; }
   // libpq keywords for the superuser.
-  std::string Conninfo(const std::string& database = "postgres", const std::string& user = "postgres") const;
-  // Runs SQL with psql; the rows as unaligned text, one a line. The first failing statement ends it.
+  std::string Conninfo(const std::string& database = "postgres",
+                       const std::string& user = "postgres") const;
+  // Runs SQL with psql; the rows as unaligned text, one a line. The first failing statement ends
+  // it.
   Result<std::string> Sql(const std::string& sql, const std::string& database = "postgres") const;
   Status Restart(const std::string& mode = "fast");  // pg_ctl's shutdown mode
 

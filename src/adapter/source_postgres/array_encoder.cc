@@ -1,7 +1,7 @@
 #include "adapter/source_postgres/value_encoder.h"
 
-// PostgreSQL's array text (documentation section 8.15.6): {1,NULL,"a \"quoted\" one"}, nested braces for more dimensions, and
-// [2:3]={...} before a lower bound that is not 1.
+// PostgreSQL's array text (documentation section 8.15.6): {1,NULL,"a \"quoted\" one"}, nested
+// braces for more dimensions, and [2:3]={...} before a lower bound that is not 1.
 namespace millrace::postgres {
 namespace {
 
@@ -14,11 +14,13 @@ bool TextInstead(std::string_view text, size_t start, ByteBuffer& out) {
 }  // namespace
 
 bool EncodeArray(const ValueEncoder& self, std::string_view text, ByteBuffer& out) {
-  // Elements whose text has escapes are undone here; kept between calls so that a value costs no allocation.
+  // Elements whose text has escapes are undone here; kept between calls so that a value costs no
+  // allocation.
   thread_local ByteBuffer scratch;
   const ValueEncoder element{.encode = self.element};
   const size_t start = out.size();
-  if (text.size() < 2 || text.front() != '{' || text.back() != '}') return TextInstead(text, start, out);
+  if (text.size() < 2 || text.front() != '{' || text.back() != '}')
+    return TextInstead(text, start, out);
   const char* p = text.data() + 1;
   const char* const end = text.data() + text.size() - 1;
   out.Append('[');
@@ -56,7 +58,8 @@ bool EncodeArray(const ValueEncoder& self, std::string_view text, ByteBuffer& ou
       if (!element.Encode(value, out)) return TextInstead(text, start, out);
     } else {
       const char* from = p;
-      while (p != end && *p != self.delimiter && *p != '{' && *p != '}' && *p != '"' && *p != '\\') ++p;
+      while (p != end && *p != self.delimiter && *p != '{' && *p != '}' && *p != '"' && *p != '\\')
+        ++p;
       const std::string_view value(from, static_cast<size_t>(p - from));
       if (value.empty()) return TextInstead(text, start, out);
       if (value == "NULL") {

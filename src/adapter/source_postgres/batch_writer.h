@@ -19,7 +19,8 @@ class BatchWriter {
   bool empty() const { return batch_.records.empty() && !batch_.ends_at; }
   bool full() const { return batch_.bytes.size() >= batch_bytes_; }
 
-  // The place of the table's stream in the current batch. Reserves the batch's memory when it is the first.
+  // The place of the table's stream in the current batch. Reserves the batch's memory when it is
+  // the first.
   uint32_t StreamIndex(CapturedTable& table) {
     if (table.batch_serial != serial_) AddStream(table);
     return table.stream_index;

@@ -8,13 +8,16 @@
 namespace millrace::postgres {
 namespace {
 
-uint32_t Oid(const Rows& rows, int row, int column) { return static_cast<uint32_t>(rows.Int(row, column)); }
+uint32_t Oid(const Rows& rows, int row, int column) {
+  return static_cast<uint32_t>(rows.Int(row, column));
+}
 
 // "1 3 2", as int2vector prints.
 std::vector<int16_t> Attnums(std::string_view text) {
   std::vector<int16_t> attnums;
   for (const std::string_view part : Split(text, ' ')) {
-    if (const auto attnum = ParseInt<int16_t>(part); attnum && *attnum > 0) attnums.push_back(*attnum);
+    if (const auto attnum = ParseInt<int16_t>(part); attnum && *attnum > 0)
+      attnums.push_back(*attnum);
   }
   return attnums;
 }
@@ -27,16 +30,21 @@ std::string OidArray(const std::vector<uint32_t>& oids) {
 
 ReplicaIdentity Identity(char relreplident) {
   switch (relreplident) {
-    case 'f': return ReplicaIdentity::kFull;
-    case 'i': return ReplicaIdentity::kIndex;
-    case 'n': return ReplicaIdentity::kNothing;
-    default: return ReplicaIdentity::kDefault;
+    case 'f':
+      return ReplicaIdentity::kFull;
+    case 'i':
+      return ReplicaIdentity::kIndex;
+    case 'n':
+      return ReplicaIdentity::kNothing;
+    default:
+      return ReplicaIdentity::kDefault;
   }
 }
 
-// The attnums that make the key, in order: docs/formats/events.md, "Key". What the stream flags as identity wins over the catalog,
-// which may be ahead of the stream; the catalog gives the order.
-std::vector<int16_t> KeyOf(const RelationMessage& relation, const std::vector<int16_t>& attnums, const LiveTable& live) {
+// The attnums that make the key, in order: docs/formats/events.md, "Key". What the stream flags as
+// identity wins over the catalog, which may be ahead of the stream; the catalog gives the order.
+std::vector<int16_t> KeyOf(const RelationMessage& relation, const std::vector<int16_t>& attnums,
+                           const LiveTable& live) {
   const bool by_index = relation.replica_identity == 'i';
   const std::vector<int16_t>& catalog = by_index ? live.identity_index : live.primary_key;
   std::vector<int16_t> flagged;
@@ -112,15 +120,18 @@ bool MatchesGlob(std::string_view pattern, std::string_view text) {
   return p == pattern.size();
 }
 
-std::vector<TableEntry> SelectTables(const std::vector<TableEntry>& all, const std::vector<std::string>& include,
+std::vector<TableEntry> SelectTables(const std::vector<TableEntry>& all,
+                                     const std::vector<std::string>& include,
                                      const std::vector<std::string>& exclude) {
   const auto any = [](const std::vector<std::string>& patterns, const std::string& name) {
-    return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& p) { return MatchesGlob(p, name); });
+    return std::any_of(patterns.begin(), patterns.end(),
+                       [&](const std::string& p) { return MatchesGlob(p, name); });
   };
   std::vector<TableEntry> selected;
   for (const TableEntry& table : all) {
     const std::string name = table.QualifiedName();
-    if (!table.unlogged && (include.empty() || any(include, name)) && !any(exclude, name)) selected.push_back(table);
+    if (!table.unlogged && (include.empty() || any(include, name)) && !any(exclude, name))
+      selected.push_back(table);
   }
   return selected;
 }
@@ -128,9 +139,11 @@ std::vector<TableEntry> SelectTables(const std::vector<TableEntry>& all, const s
 Result<LiveTable> ReadLiveTable(Connection& connection, uint32_t oid) {
   LiveTable live;
   const std::string id = std::to_string(oid);
-  MR_ASSIGN(const Rows columns, connection.Query(
-      "SELECT attnum, attname, atttypid, atttypmod, attisdropped, attnotnull, attgenerated <> '' FROM pg_attribute "
-      "WHERE attrelid = $1::oid AND attnum > 0 ORDER BY attnum", {id}));
+  MR_ASSIGN(const Rows columns,
+            connection.Query("SELECT attnum, attname, atttypid, atttypmod, attisdropped, "
+                             "attnotnull, attgenerated <> '' FROM pg_attribute "
+                             "WHERE attrelid = $1::oid AND attnum > 0 ORDER BY attnum",
+                             {id}));
   for (int i = 0; i < columns.size(); ++i) {
     live.columns.push_back({.attnum = static_cast<int16_t>(columns.Int(i, 0)),
                             .name = columns.String(i, 1),
@@ -140,9 +153,12 @@ Result<LiveTable> ReadLiveTable(Connection& connection, uint32_t oid) {
                             .not_null = columns.Bool(i, 5),
                             .generated = columns.Bool(i, 6)});
   }
-  MR_ASSIGN(const Rows indexes, connection.Query(
-      "SELECT i.indisprimary, i.indisreplident, i.indkey, c.relreplident FROM pg_class c LEFT JOIN pg_index i "
-      "ON i.indrelid = c.oid AND (i.indisprimary OR i.indisreplident) AND i.indisvalid WHERE c.oid = $1::oid", {id}));
+  MR_ASSIGN(const Rows indexes,
+            connection.Query("SELECT i.indisprimary, i.indisreplident, i.indkey, c.relreplident "
+                             "FROM pg_class c LEFT JOIN pg_index i "
+                             "ON i.indrelid = c.oid AND (i.indisprimary OR i.indisreplident) AND "
+                             "i.indisvalid WHERE c.oid = $1::oid",
+                             {id}));
   for (int i = 0; i < indexes.size(); ++i) {
     if (indexes.Bool(i, 0)) live.primary_key = Attnums(indexes.Text(i, 2));
     if (indexes.Bool(i, 1)) live.identity_index = Attnums(indexes.Text(i, 2));
@@ -157,9 +173,12 @@ Status TypeCatalog::Load(Connection& connection, const std::vector<uint32_t>& oi
     if (oid != 0 && FindBuiltin(oid) == nullptr && !types_.contains(oid)) missing.push_back(oid);
   }
   while (!missing.empty()) {  // a domain's base or an array's element may be new again
-    MR_ASSIGN(const Rows rows, connection.Query(
-        "SELECT oid, typname, typtype, CASE WHEN typoutput = 'array_out'::regproc THEN typelem ELSE 0 END, typbasetype, typtypmod, "
-        "typdelim FROM pg_type WHERE oid = ANY ($1::oid[])", {OidArray(missing)}));
+    MR_ASSIGN(
+        const Rows rows,
+        connection.Query("SELECT oid, typname, typtype, CASE WHEN typoutput = 'array_out'::regproc "
+                         "THEN typelem ELSE 0 END, typbasetype, typtypmod, "
+                         "typdelim FROM pg_type WHERE oid = ANY ($1::oid[])",
+                         {OidArray(missing)}));
     missing.clear();
     for (int i = 0; i < rows.size(); ++i) {
       TypeInfo info{.oid = Oid(rows, i, 0),
@@ -186,24 +205,28 @@ ResolvedType TypeCatalog::Resolve(uint32_t oid, int32_t typmod) const {
   });
 }
 
-Result<std::vector<std::string>> TypeCatalog::FormatTypes(Connection& connection, const std::vector<RelationColumn>& columns) {
+Result<std::vector<std::string>> TypeCatalog::FormatTypes(
+    Connection& connection, const std::vector<RelationColumn>& columns) {
   std::vector<uint32_t> oids;
   std::vector<std::string> typmods;
   for (const RelationColumn& column : columns) {
     oids.push_back(column.type_oid);
     typmods.push_back(std::to_string(column.typmod));
   }
-  MR_ASSIGN(const Rows rows, connection.Query(
-      "SELECT format_type(t, m) FROM unnest($1::oid[], $2::int[]) WITH ORDINALITY AS u(t, m, i) ORDER BY i",
-      {OidArray(oids), "{" + Join(typmods, ",") + "}"}));
+  MR_ASSIGN(const Rows rows, connection.Query("SELECT format_type(t, m) FROM unnest($1::oid[], "
+                                              "$2::int[]) WITH ORDINALITY AS u(t, m, i) ORDER BY i",
+                                              {OidArray(oids), "{" + Join(typmods, ",") + "}"}));
   std::vector<std::string> names;
   for (int i = 0; i < rows.size(); ++i) names.push_back(rows.String(i, 0));
-  if (names.size() != columns.size()) return Fail(ErrorKind::kInternal, "format_type gave {} names for {} columns", names.size(), columns.size());
+  if (names.size() != columns.size())
+    return Fail(ErrorKind::kInternal, "format_type gave {} names for {} columns", names.size(),
+                columns.size());
   return names;
 }
 
-DescribedTable Describe(const RelationMessage& relation, const std::vector<int16_t>& attnums, const LiveTable& live,
-                        const std::vector<std::string>& type_names, const TypeCatalog& types) {
+DescribedTable Describe(const RelationMessage& relation, const std::vector<int16_t>& attnums,
+                        const LiveTable& live, const std::vector<std::string>& type_names,
+                        const TypeCatalog& types) {
   DescribedTable table;
   table.schema.relation_oid = relation.oid;
   table.schema.schema = relation.schema.empty() ? "pg_catalog" : relation.schema;
@@ -222,7 +245,8 @@ DescribedTable Describe(const RelationMessage& relation, const std::vector<int16
     column.type = std::move(resolved.type);
     const auto position = std::find(key.begin(), key.end(), attnums[i]);
     column.key_position = position == key.end() ? 0 : static_cast<int>(position - key.begin()) + 1;
-    const auto row = std::find_if(live.columns.begin(), live.columns.end(), [&](const LiveColumn& c) { return c.attnum == attnums[i]; });
+    const auto row = std::find_if(live.columns.begin(), live.columns.end(),
+                                  [&](const LiveColumn& c) { return c.attnum == attnums[i]; });
     column.not_null = row != live.columns.end() && row->not_null;
     table.schema.columns.push_back(std::move(column));
     table.delimiters.push_back(resolved.delimiter);
@@ -232,14 +256,23 @@ DescribedTable Describe(const RelationMessage& relation, const std::vector<int16
 }
 
 RelationMessage AsRelation(const TableEntry& table, const LiveTable& live) {
-  RelationMessage relation{.oid = table.oid, .schema = table.schema, .table = table.table,
-                           .replica_identity = live.replica_identity, .columns = {}};
-  const std::vector<int16_t>& identity = live.replica_identity == 'i' ? live.identity_index : live.primary_key;
+  RelationMessage relation{.oid = table.oid,
+                           .schema = table.schema,
+                           .table = table.table,
+                           .replica_identity = live.replica_identity,
+                           .columns = {}};
+  const std::vector<int16_t>& identity =
+      live.replica_identity == 'i' ? live.identity_index : live.primary_key;
   for (const LiveColumn& column : live.columns) {
     if (column.dropped || column.generated) continue;
-    const bool in_identity = live.replica_identity == 'f' ||
-                             (live.replica_identity != 'n' && std::find(identity.begin(), identity.end(), column.attnum) != identity.end());
-    relation.columns.push_back({.name = column.name, .type_oid = column.type_oid, .typmod = column.typmod, .identity = in_identity});
+    const bool in_identity =
+        live.replica_identity == 'f' ||
+        (live.replica_identity != 'n' &&
+         std::find(identity.begin(), identity.end(), column.attnum) != identity.end());
+    relation.columns.push_back({.name = column.name,
+                                .type_oid = column.type_oid,
+                                .typmod = column.typmod,
+                                .identity = in_identity});
   }
   return relation;
 }

@@ -15,7 +15,8 @@
 // What we read from PostgreSQL's system catalogs.
 namespace millrace::postgres {
 
-// A table that could be captured: ordinary tables and roots of partitioned ones, not partitions themselves.
+// A table that could be captured: ordinary tables and roots of partitioned ones, not partitions
+// themselves.
 struct TableEntry {
   uint32_t oid = 0;
   std::string schema, table;
@@ -24,7 +25,8 @@ struct TableEntry {
   char replica_identity = 'd';
   bool has_primary_key = false;
   bool has_identity_index = false;
-  // Whether every partition (or the table itself) could identify the rows that an UPDATE or DELETE changes.
+  // Whether every partition (or the table itself) could identify the rows that an UPDATE or DELETE
+  // changes.
   bool identifies_rows = false;
   int64_t estimated_rows = -1;
 
@@ -36,13 +38,14 @@ Result<std::vector<TableEntry>> ListTables(Connection& connection);
 // `*` any run of characters, `?` one.
 bool MatchesGlob(std::string_view pattern, std::string_view text);
 // The tables that the options ask for. Unlogged ones are left out: they write no WAL.
-std::vector<TableEntry> SelectTables(const std::vector<TableEntry>& all, const std::vector<std::string>& include,
+std::vector<TableEntry> SelectTables(const std::vector<TableEntry>& all,
+                                     const std::vector<std::string>& include,
                                      const std::vector<std::string>& exclude);
 
 // What the catalog says of a table now.
 struct LiveTable {
-  std::vector<LiveColumn> columns;          // empty: the table is gone
-  std::vector<int16_t> primary_key;         // attnums in index order
+  std::vector<LiveColumn> columns;   // empty: the table is gone
+  std::vector<int16_t> primary_key;  // attnums in index order
   std::vector<int16_t> identity_index;
   char replica_identity = 'd';
 };
@@ -55,7 +58,8 @@ class TypeCatalog {
   Status Load(Connection& connection, const std::vector<uint32_t>& oids);
   ResolvedType Resolve(uint32_t oid, int32_t typmod) const;
   // format_type(): "numeric(12,2)", in the order of the columns.
-  static Result<std::vector<std::string>> FormatTypes(Connection& connection, const std::vector<RelationColumn>& columns);
+  static Result<std::vector<std::string>> FormatTypes(Connection& connection,
+                                                      const std::vector<RelationColumn>& columns);
 
  private:
   std::map<uint32_t, TypeInfo> types_;
@@ -67,9 +71,11 @@ struct DescribedTable {
   std::vector<char> delimiters;  // per column
   std::vector<bool> identity;    // per column
 };
-// Puts together what the stream (or the snapshot) says of the columns, which attnum each has, and the catalog's key. Pure.
-DescribedTable Describe(const RelationMessage& relation, const std::vector<int16_t>& attnums, const LiveTable& live,
-                        const std::vector<std::string>& type_names, const TypeCatalog& types);
+// Puts together what the stream (or the snapshot) says of the columns, which attnum each has, and
+// the catalog's key. Pure.
+DescribedTable Describe(const RelationMessage& relation, const std::vector<int16_t>& attnums,
+                        const LiveTable& live, const std::vector<std::string>& type_names,
+                        const TypeCatalog& types);
 // The columns of a table as a RELATION message would tell them now: generated columns are left out.
 RelationMessage AsRelation(const TableEntry& table, const LiveTable& live);
 

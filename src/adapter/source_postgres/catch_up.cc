@@ -17,35 +17,52 @@ uint64_t BigEndian(const char* p, size_t size) {
 
 }  // namespace
 
-Result<std::unique_ptr<CatchUp>> CatchUp::Start(const PostgresSourceOptions& options, const std::string& publication_names, Lsn from) {
+Result<std::unique_ptr<CatchUp>> CatchUp::Start(const PostgresSourceOptions& options,
+                                                const std::string& publication_names, Lsn from) {
   MR_ASSIGN(auto connection, Connection::Open(options, Connection::Mode::kSql));
   // What does not fit goes to the server's temporary files.
   MR_TRY(connection->Execute("SET work_mem = '64MB'"));
   const std::string copy = Format("{}_{}", options.slot.substr(0, 50), connection->server_pid());
-  MR_TRY(connection->Query("SELECT pg_copy_logical_replication_slot($1, $2, true)", {options.slot, copy}));
-  MR_TRY(connection->Query("SELECT pg_replication_slot_advance(slot_name, $2::pg_lsn) FROM pg_replication_slots "
-                           "WHERE slot_name = $1 AND confirmed_flush_lsn < $2::pg_lsn", {copy, FormatLsn(from)}));
+  MR_TRY(connection->Query("SELECT pg_copy_logical_replication_slot($1, $2, true)",
+                           {options.slot, copy}));
+  MR_TRY(connection->Query(
+      "SELECT pg_replication_slot_advance(slot_name, $2::pg_lsn) FROM pg_replication_slots "
+      "WHERE slot_name = $1 AND confirmed_flush_lsn < $2::pg_lsn",
+      {copy, FormatLsn(from)}));
   return std::unique_ptr<CatchUp>(new CatchUp(std::move(connection), copy, publication_names));
 }
 
-Status CatchUp::ReadTo(Lsn end, const std::function<Status(Lsn, std::string_view)>& message, std::stop_token stop) {
-  const std::string sql = Format("COPY (SELECT lsn, data FROM pg_logical_slot_get_binary_changes({}, {}, NULL, 'proto_version', '1', "
-                                 "'publication_names', {})) TO STDOUT (FORMAT binary)",
-                                 QuoteLiteral(slot_), QuoteLiteral(FormatLsn(end)), QuoteLiteral(publication_names_));
+Status CatchUp::ReadTo(Lsn end, const std::function<Status(Lsn, std::string_view)>& message,
+                       std::stop_token stop) {
+  const std::string sql = Format(
+      "COPY (SELECT lsn, data FROM pg_logical_slot_get_binary_changes({}, {}, NULL, "
+      "'proto_version', '1', "
+      "'publication_names', {})) TO STDOUT (FORMAT binary)",
+      QuoteLiteral(slot_), QuoteLiteral(FormatLsn(end)), QuoteLiteral(publication_names_));
   const std::stop_callback cancel(stop, [this] { connection_->Cancel(); });
   BinaryCopyReader reader;
-  const Status read = connection_->CopyOut(sql, [&](char* data, size_t size) { return reader.Read({data, size}, message); },
-                                           Connection::CopyFormat::kBinary);
-  if (!read.ok() && stop.stop_requested()) return Error(ErrorKind::kCancelled, "catching up: asked to stop");
+  const Status read = connection_->CopyOut(
+      sql,
+      [&](char* data, size_t size) {
+        return reader.Read({data, size}, message);
+      },
+      Connection::CopyFormat::kBinary);
+  if (!read.ok() && stop.stop_requested())
+    return Error(ErrorKind::kCancelled, "catching up: asked to stop");
   return read;
 }
 
 // Documentation of COPY, "Binary Format".
-Status BinaryCopyReader::Read(std::string_view piece, const std::function<Status(Lsn, std::string_view)>& row) {
+Status BinaryCopyReader::Read(std::string_view piece,
+                              const std::function<Status(Lsn, std::string_view)>& row) {
   constexpr auto kSignature = "PGCOPY\n\xff\r\n\0"sv;
-  const auto damaged = [] { return Fail(ErrorKind::kCorrupt, "catching up: what the server copied is not of COPY's binary format"); };
+  const auto damaged = [] {
+    return Fail(ErrorKind::kCorrupt,
+                "catching up: what the server copied is not of COPY's binary format");
+  };
   if (!header_read_) {
-    constexpr size_t kFixed = kSignature.size() + 8;  // flags and the length of what extends the header
+    constexpr size_t kFixed =
+        kSignature.size() + 8;  // flags and the length of what extends the header
     if (piece.size() < kFixed || piece.substr(0, kSignature.size()) != kSignature) return damaged();
     const uint64_t extension = BigEndian(piece.data() + kSignature.size() + 4, 4);
     if (piece.size() - kFixed < extension) return damaged();
@@ -56,7 +73,9 @@ Status BinaryCopyReader::Read(std::string_view piece, const std::function<Status
     if (piece.size() < 2) return damaged();
     if (piece.size() == 2 && BigEndian(piece.data(), 2) == 0xFFFF) return {};  // the trailer
     constexpr size_t kBeforeMessage = 2 + 4 + 8 + 4;
-    if (piece.size() < kBeforeMessage || BigEndian(piece.data(), 2) != 2 || BigEndian(piece.data() + 2, 4) != 8) return damaged();
+    if (piece.size() < kBeforeMessage || BigEndian(piece.data(), 2) != 2 ||
+        BigEndian(piece.data() + 2, 4) != 8)
+      return damaged();
     const Lsn lsn = BigEndian(piece.data() + 6, 8);
     const uint64_t size = BigEndian(piece.data() + 14, 4);
     if (piece.size() - kBeforeMessage < size) return damaged();

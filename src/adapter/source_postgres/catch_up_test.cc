@@ -10,7 +10,8 @@ namespace {
 
 std::string Header() { return std::string("PGCOPY\n\xff\r\n\0", 11) + std::string(8, '\0'); }
 std::string Row(Lsn lsn, const std::string& message) {
-  const std::string row = MessageBuilder('\0').Int32(8).Int64(lsn).Int32(static_cast<int64_t>(message.size())).bytes();
+  const std::string row =
+      MessageBuilder('\0').Int32(8).Int64(lsn).Int32(static_cast<int64_t>(message.size())).bytes();
   return std::string("\0\2", 2) + row.substr(1) + message;
 }
 
@@ -28,7 +29,7 @@ std::vector<std::string> Read(const std::vector<std::string>& pieces) {
 }
 
 TEST(BinaryCopyReader, Rows) {
-  EXPECT_THAT(Read({Header() + Row(1, "abc"), Row(1ull << 40, "")+ Row(3, "\n"), "\xff\xff"}),
+  EXPECT_THAT(Read({Header() + Row(1, "abc"), Row(1ull << 40, "") + Row(3, "\n"), "\xff\xff"}),
               ::testing::ElementsAre("1 abc", "1099511627776 ", "3 \n"));
   EXPECT_THAT(Read({Header() + "\xff\xff"}), ::testing::IsEmpty());
 }

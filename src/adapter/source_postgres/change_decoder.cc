@@ -5,11 +5,10 @@
 namespace millrace::postgres {
 namespace {
 
-Error OutOfOrder(std::string_view what) {
-  return Fail(ErrorKind::kCorrupt, "pgoutput: {}", what);
-}
+Error OutOfOrder(std::string_view what) { return Fail(ErrorKind::kCorrupt, "pgoutput: {}", what); }
 
-// A key column's value in the new row: what was sent, or the old one when PostgreSQL left an unchanged TOAST value out.
+// A key column's value in the new row: what was sent, or the old one when PostgreSQL left an
+// unchanged TOAST value out.
 const TupleValue* NewKeyValue(const Tuple& new_row, const Tuple* old_row, uint16_t i) {
   if (new_row[i].kind != TupleValue::Kind::kUnchangedToast) return &new_row[i];
   if (old_row == nullptr || (*old_row)[i].kind != TupleValue::Kind::kText) return nullptr;
@@ -23,11 +22,16 @@ Status ChangeDecoder::Handle(Lsn lsn, std::string_view message) {
   switch (message[0]) {
     case 'I':
     case 'U':
-    case 'D': return HandleRow(lsn, message);
-    case 'B': return HandleBegin(message);
-    case 'C': return HandleCommit(message);
-    case 'R': return HandleRelation(message);
-    case 'T': return HandleTruncate(lsn, message);
+    case 'D':
+      return HandleRow(lsn, message);
+    case 'B':
+      return HandleBegin(message);
+    case 'C':
+      return HandleCommit(message);
+    case 'R':
+      return HandleRelation(message);
+    case 'T':
+      return HandleTruncate(lsn, message);
     case 'O': {
       MR_ASSIGN(const OriginMessage origin, ParseOrigin(message));
       context_.origin = std::string(origin.name);
@@ -36,8 +40,11 @@ Status ChangeDecoder::Handle(Lsn lsn, std::string_view message) {
       return {};
     }
     case 'Y':  // TYPE: we ask the catalog
-    case 'M': return {};
-    default: return OutOfOrder(Format("a message of unknown type {:#04x}", static_cast<unsigned char>(message[0])));
+    case 'M':
+      return {};
+    default:
+      return OutOfOrder(
+          Format("a message of unknown type {:#04x}", static_cast<unsigned char>(message[0])));
   }
 }
 
@@ -63,14 +70,16 @@ Status ChangeDecoder::HandleBegin(std::string_view message) {
 Status ChangeDecoder::HandleCommit(std::string_view message) {
   if (!in_transaction_) return OutOfOrder("COMMIT without BEGIN");
   MR_ASSIGN(const CommitMessage commit, ParseCommit(message));
-  if (commit.commit_lsn != commit_lsn_) return OutOfOrder("COMMIT of another transaction than BEGIN's");
+  if (commit.commit_lsn != commit_lsn_)
+    return OutOfOrder("COMMIT of another transaction than BEGIN's");
   in_transaction_ = false;
   last_end_ = commit.end_lsn;
   position_.resume_lsn = std::max(position_.resume_lsn, commit.end_lsn);
   if (skipping_) return {};
   position_.last = {commit_lsn_, ordinal_ > 0 ? ordinal_ - 1 : 0};
   position_.commit_time = commit.commit_time;
-  // A transaction without events of ours (servers before 15 send those) only moves the position of what is waiting anyway.
+  // A transaction without events of ours (servers before 15 send those) only moves the position of
+  // what is waiting anyway.
   if (ordinal_ > 0 || !writer_->empty()) writer_->EndsAt(position_);
   if (writer_->full()) MR_TRY(writer_->Flush());
   return {};
@@ -94,7 +103,8 @@ Status ChangeDecoder::HandleRow(Lsn lsn, std::string_view message) {
   MR_ASSIGN(const RowMessage row, ParseRow(message));
   if (row.relation != last_oid_ || last_entry_ == nullptr) {
     const auto found = relations_.find(row.relation);
-    if (found == relations_.end()) return OutOfOrder(Format("a row of relation {} before its RELATION", row.relation));
+    if (found == relations_.end())
+      return OutOfOrder(Format("a row of relation {} before its RELATION", row.relation));
     last_oid_ = row.relation;
     last_entry_ = &found->second;
   }
@@ -106,11 +116,17 @@ Status ChangeDecoder::HandleRow(Lsn lsn, std::string_view message) {
   }
   MR_ASSIGN(const OldTuple old, ParseTuples(row, entry.old_row, entry.new_row));
   switch (row.type) {
-    case 'I': return Put(*entry.table, {.op = 'c', .key = &entry.new_row, .after = &entry.new_row, .lsn = lsn});
+    case 'I':
+      return Put(*entry.table,
+                 {.op = 'c', .key = &entry.new_row, .after = &entry.new_row, .lsn = lsn});
     case 'D':
-      return Put(*entry.table, {.op = 'd', .key = &entry.old_row, .before = &entry.old_row,
-                                .before_identity_only = old == OldTuple::kKey, .lsn = lsn});
-    default: return Update(entry, old, lsn);
+      return Put(*entry.table, {.op = 'd',
+                                .key = &entry.old_row,
+                                .before = &entry.old_row,
+                                .before_identity_only = old == OldTuple::kKey,
+                                .lsn = lsn});
+    default:
+      return Update(entry, old, lsn);
   }
 }
 
@@ -122,29 +138,48 @@ Status ChangeDecoder::Update(Entry& entry, OldTuple old, Lsn lsn) {
     const TupleValue* value = NewKeyValue(entry.new_row, old_row, i);
     if (value == nullptr) {
       return Fail(ErrorKind::kUnsupported,
-                  "table {}: an update came without the value of key column '{}', which lies out of line; set REPLICA IDENTITY FULL",
+                  "table {}: an update came without the value of key column '{}', which lies out "
+                  "of line; set REPLICA IDENTITY FULL",
                   table.stream->schema.QualifiedName(), table.stream->schema.columns[i].name);
     }
     if (old_row == nullptr) continue;
     const TupleValue& before = (*old_row)[i];
     key_changed |= before.kind != value->kind || before.text != value->text;
   }
-  // With identity FULL the old row has every value; an old key row has the key's only, and NULL elsewhere means nothing there.
+  // With identity FULL the old row has every value; an old key row has the key's only, and NULL
+  // elsewhere means nothing there.
   const Tuple* toast = old == OldTuple::kFull ? old_row : nullptr;
   if (old == OldTuple::kKey) {
     for (const uint16_t i : table.key) {
-      if (entry.new_row[i].kind == TupleValue::Kind::kUnchangedToast) entry.new_row[i] = entry.old_row[i];
+      if (entry.new_row[i].kind == TupleValue::Kind::kUnchangedToast)
+        entry.new_row[i] = entry.old_row[i];
     }
   }
   const bool identity_only = old == OldTuple::kKey;
   if (!key_changed) {
-    return Put(table, {.op = 'u', .key = &entry.new_row, .before = old_row, .before_identity_only = identity_only,
-                       .after = &entry.new_row, .toast = toast, .lsn = lsn});
+    return Put(table, {.op = 'u',
+                       .key = &entry.new_row,
+                       .before = old_row,
+                       .before_identity_only = identity_only,
+                       .after = &entry.new_row,
+                       .toast = toast,
+                       .lsn = lsn});
   }
-  MR_TRY(Put(table, {.op = 'd', .key = &entry.old_row, .before = &entry.old_row, .before_identity_only = identity_only, .toast = toast,
-                     .header_name = "__debezium.newkey", .header_key = &entry.new_row, .lsn = lsn}));
-  return Put(table, {.op = 'c', .key = &entry.new_row, .after = &entry.new_row, .toast = toast,
-                     .header_name = "__debezium.oldkey", .header_key = &entry.old_row, .lsn = lsn});
+  MR_TRY(Put(table, {.op = 'd',
+                     .key = &entry.old_row,
+                     .before = &entry.old_row,
+                     .before_identity_only = identity_only,
+                     .toast = toast,
+                     .header_name = "__debezium.newkey",
+                     .header_key = &entry.new_row,
+                     .lsn = lsn}));
+  return Put(table, {.op = 'c',
+                     .key = &entry.new_row,
+                     .after = &entry.new_row,
+                     .toast = toast,
+                     .header_name = "__debezium.oldkey",
+                     .header_key = &entry.old_row,
+                     .lsn = lsn});
 }
 
 Status ChangeDecoder::HandleTruncate(Lsn lsn, std::string_view message) {
@@ -153,7 +188,8 @@ Status ChangeDecoder::HandleTruncate(Lsn lsn, std::string_view message) {
   if (skipping_) return {};
   for (const uint32_t oid : truncate.relations) {
     const auto found = relations_.find(oid);
-    if (found == relations_.end()) return OutOfOrder(Format("TRUNCATE of relation {} before its RELATION", oid));
+    if (found == relations_.end())
+      return OutOfOrder(Format("TRUNCATE of relation {} before its RELATION", oid));
     if (found->second.table == nullptr) continue;
     if (found->second.table->pending) {
       MR_ASSIGN(const bool left_out, LeftOut(found->second));
@@ -171,7 +207,8 @@ Result<bool> ChangeDecoder::LeftOut(Entry& entry) {
   // The snapshot told what the table looks like.
   MR_ASSIGN(entry.table, resolver_(entry.relation));
   if (entry.table != nullptr && entry.table->pending) {
-    return Fail(ErrorKind::kUnavailable, "table {}.{}: changed again while its rows were read", entry.relation.schema, entry.relation.table);
+    return Fail(ErrorKind::kUnavailable, "table {}.{}: changed again while its rows were read",
+                entry.relation.schema, entry.relation.table);
   }
   return entry.table == nullptr;
 }

@@ -14,22 +14,30 @@
 
 namespace millrace::postgres {
 
-// pgoutput messages in, batches of events out. Knows transactions, ordinals and key changes; knows no connection.
+// pgoutput messages in, batches of events out. Knows transactions, ordinals and key changes; knows
+// no connection.
 class ChangeDecoder {
  public:
-  // Makes the captured version of a relation that the stream just described; nullptr when the table is not ours to capture.
+  // Makes the captured version of a relation that the stream just described; nullptr when the table
+  // is not ours to capture.
   using Resolver = std::function<Result<std::unique_ptr<CapturedTable>>(const RelationMessage&)>;
 
-  // Asked before each row of a table that is pending: true when the row is covered by a snapshot that comes later in the stream and has to
-  // be left out. May put that snapshot here first, and takes the table's mark away when it did.
+  // Asked before each row of a table that is pending: true when the row is covered by a snapshot
+  // that comes later in the stream and has to be left out. May put that snapshot here first, and
+  // takes the table's mark away when it did.
   using PendingGate = std::function<Result<bool>(CapturedTable&)>;
   void set_pending_gate(PendingGate gate) { pending_gate_ = std::move(gate); }
 
   // `start`: what is covered already; transactions up to start.last.commit_lsn are skipped.
-  ChangeDecoder(EventEncoder encoder, Resolver resolver, BatchWriter& writer, const SourcePosition& start)
-      : encoder_(std::move(encoder)), resolver_(std::move(resolver)), writer_(&writer), position_(start) {}
+  ChangeDecoder(EventEncoder encoder, Resolver resolver, BatchWriter& writer,
+                const SourcePosition& start)
+      : encoder_(std::move(encoder)),
+        resolver_(std::move(resolver)),
+        writer_(&writer),
+        position_(start) {}
 
-  // One message that lay at `lsn` in the WAL. Full batches are handed over from here. kCorrupt: not pgoutput, or out of order.
+  // One message that lay at `lsn` in the WAL. Full batches are handed over from here. kCorrupt: not
+  // pgoutput, or out of order.
   Status Handle(Lsn lsn, std::string_view message);
 
   bool in_transaction() const { return in_transaction_; }
@@ -37,7 +45,8 @@ class ChangeDecoder {
   bool mid_transaction() const { return in_transaction_ && ordinal_ > 0; }
   // Whether everything before `point`, and nothing from it on, has been seen.
   bool StandsAt(Lsn point) const {
-    return in_transaction_ ? !mid_transaction() && commit_lsn_ >= point : position_.resume_lsn >= point;
+    return in_transaction_ ? !mid_transaction() && commit_lsn_ >= point
+                           : position_.resume_lsn >= point;
   }
   // REQUIRES: in_transaction().
   Lsn transaction_lsn() const { return commit_lsn_; }
@@ -45,16 +54,18 @@ class ChangeDecoder {
   const SourcePosition& position() const { return position_; }
   // A keepalive said that all before `lsn` was sent. REQUIRES: !in_transaction().
   void Advance(Lsn lsn) { position_.resume_lsn = std::max(position_.resume_lsn, lsn); }
-  // The commit_lsn under which the rows of a snapshot as of `point` go here: above the transactions before, below all that come.
+  // The commit_lsn under which the rows of a snapshot as of `point` go here: above the transactions
+  // before, below all that come.
   Lsn SnapshotLsn(Lsn point) const { return std::max(point, position_.resume_lsn) - 1; }
-  // A snapshot was put here; `last` is its last event. In the middle of a transaction the position stays that of the one before.
+  // A snapshot was put here; `last` is its last event. In the middle of a transaction the position
+  // stays that of the one before.
   void SnapshotPut(const EventPosition& last);
 
  private:
   struct Entry {
     std::unique_ptr<CapturedTable> table;  // nullptr: not captured
     RelationMessage relation;
-    Tuple old_row, new_row;                // scratch, as wide as the relation
+    Tuple old_row, new_row;  // scratch, as wide as the relation
   };
 
   Status HandleBegin(std::string_view message);
@@ -72,14 +83,15 @@ class ChangeDecoder {
   BatchWriter* writer_;
   SourcePosition position_;
   std::unordered_map<uint32_t, Entry> relations_;
-  uint32_t last_oid_ = 0;  // the relation of the row before: most rows follow one of their own table
+  // The relation of the row before: most rows follow one of their own table.
+  uint32_t last_oid_ = 0;
   Entry* last_entry_ = nullptr;
 
   bool in_transaction_ = false;
   bool skipping_ = false;  // this transaction is covered already
   bool encoder_ready_ = false;
   Lsn commit_lsn_ = 0;
-  Lsn last_end_ = 0;             // of the transaction before, when we saw it
+  Lsn last_end_ = 0;  // of the transaction before, when we saw it
   int64_t ordinal_ = 0;
   EventContext context_;
 };

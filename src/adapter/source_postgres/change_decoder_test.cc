@@ -26,11 +26,11 @@ class ShowingSink final : public RecordSink {
       const auto parsed = json::Parse(value, "event");
       if (!parsed.ok()) return parsed.error();
       const json::Value& source = *parsed->Find("source");
-      shown.push_back(Format("{} {} {}/{}", parsed->Find("op")->AsString(), key, source.Find("commit_lsn")->AsInt(),
-                             source.Find("ordinal")->AsInt()));
+      shown.push_back(Format("{} {} {}/{}", parsed->Find("op")->AsString(), key,
+                             source.Find("commit_lsn")->AsInt(), source.Find("ordinal")->AsInt()));
     }
-    shown.push_back(batch.ends_at ? Format("end {}/{} {}", batch.ends_at->last.commit_lsn, batch.ends_at->last.ordinal,
-                                           batch.ends_at->resume_lsn)
+    shown.push_back(batch.ends_at ? Format("end {}/{} {}", batch.ends_at->last.commit_lsn,
+                                           batch.ends_at->last.ordinal, batch.ends_at->resume_lsn)
                                   : "open");
     return {};
   }
@@ -46,13 +46,17 @@ class ChangeDecoderTest : public ::testing::Test {
         EventEncoder("srv", "db"),
         [](const RelationMessage& relation) -> Result<std::unique_ptr<CapturedTable>> {
           if (relation.table == "ignored") return std::unique_ptr<CapturedTable>();
-          TableSchema schema{.relation_oid = relation.oid, .schema = relation.schema, .table = relation.table,
-                             .replica_identity = ReplicaIdentity::kDefault, .columns = {}};
+          TableSchema schema{.relation_oid = relation.oid,
+                             .schema = relation.schema,
+                             .table = relation.table,
+                             .replica_identity = ReplicaIdentity::kDefault,
+                             .columns = {}};
           std::vector<bool> identity;
           for (const RelationColumn& from : relation.columns) {
             SourceColumn column;
             column.name = from.name;
-            column.type = {from.type_oid == 23 ? LogicalKind::kInt32 : LogicalKind::kText, 0, 0, {}};
+            column.type = {
+                from.type_oid == 23 ? LogicalKind::kInt32 : LogicalKind::kText, 0, 0, {}};
             column.key_position = from.name == "id" ? 1 : 0;
             schema.columns.push_back(column);
             identity.push_back(from.identity);
@@ -66,8 +70,12 @@ class ChangeDecoderTest : public ::testing::Test {
     const Status status = Feed(message, lsn);
     ASSERT_TRUE(status.ok()) << status.error().ToString();
   }
-  static std::string Relation(uint32_t oid = kOid, const std::string& table = "t", char identity = 'd') {
-    return RelationText({.oid = oid, .schema = "public", .table = table, .replica_identity = identity,
+  static std::string Relation(uint32_t oid = kOid, const std::string& table = "t",
+                              char identity = 'd') {
+    return RelationText({.oid = oid,
+                         .schema = "public",
+                         .table = table,
+                         .replica_identity = identity,
                          .columns = {{"id", 23, -1, true}, {"a", 25, -1, identity == 'f'}}});
   }
   static std::string Insert(const std::string& id, const std::string& a, uint32_t oid = kOid) {
@@ -95,8 +103,9 @@ TEST_F(ChangeDecoderTest, CountsEventsOverTheTablesOfATransaction) {
   Must(Insert("3", "z"));
   Must(CommitText(120, 130, kTime));
   Flush();
-  EXPECT_THAT(sink_.shown, ElementsAre("c {\"id\":1} 100/0", "c {\"id\":2} 100/1", "d {\"id\":1} 100/2", "t  100/3", "t  100/4",
-                                       "c {\"id\":3} 120/0", "end 120/0 130"));
+  EXPECT_THAT(sink_.shown,
+              ElementsAre("c {\"id\":1} 100/0", "c {\"id\":2} 100/1", "d {\"id\":1} 100/2",
+                          "t  100/3", "t  100/4", "c {\"id\":3} 120/0", "end 120/0 130"));
 }
 
 TEST_F(ChangeDecoderTest, TheWholeValue) {
@@ -109,11 +118,12 @@ TEST_F(ChangeDecoderTest, TheWholeValue) {
   ASSERT_EQ(sink_.values.size(), 1u);
   std::string value = sink_.values[0];
   value.resize(value.find(",\"op\":"));  // what follows is the time of reading
-  EXPECT_EQ(value,
-            R"({"before":null,"after":{"id":1,"a":"x"},"source":{"version":"millrace-0.1","connector":"postgresql","name":"srv",)"
-            R"("ts_ms":1750000000123,"snapshot":"false","db":"db","sequence":"[null,\"90\"]","ts_us":1750000000123456,)"
-            R"("ts_ns":1750000000123456000,"schema":"public","table":"t","txId":9,"lsn":90,"xmin":null,"origin":"up\"stream",)"
-            R"("origin_lsn":77,"commit_lsn":100,"ordinal":0},"transaction":null)");
+  EXPECT_EQ(
+      value,
+      R"({"before":null,"after":{"id":1,"a":"x"},"source":{"version":"millrace-0.1","connector":"postgresql","name":"srv",)"
+      R"("ts_ms":1750000000123,"snapshot":"false","db":"db","sequence":"[null,\"90\"]","ts_us":1750000000123456,)"
+      R"("ts_ns":1750000000123456000,"schema":"public","table":"t","txId":9,"lsn":90,"xmin":null,"origin":"up\"stream",)"
+      R"("origin_lsn":77,"commit_lsn":100,"ordinal":0},"transaction":null)");
   // The next transaction names the end of this one and has no origin.
   Must(BeginText(120, kTime, 10));
   Must(Insert("2", "x"), 115);
@@ -130,35 +140,59 @@ TEST_F(ChangeDecoderTest, ATransactionLargerThanABatchEndsOnlyOnce) {
   for (int i = 0; i < 4; ++i) Must(Insert(std::to_string(i), std::string(400, 'x')));
   Must(CommitText(100, 110, kTime));
   Flush();
-  EXPECT_THAT(sink_.shown, ElementsAre("c {\"id\":0} 100/0", "c {\"id\":1} 100/1", "open", "c {\"id\":2} 100/2", "c {\"id\":3} 100/3",
-                                       "open", "end 100/3 110"));
+  EXPECT_THAT(sink_.shown,
+              ElementsAre("c {\"id\":0} 100/0", "c {\"id\":1} 100/1", "open", "c {\"id\":2} 100/2",
+                          "c {\"id\":3} 100/3", "open", "end 100/3 110"));
 }
 
 TEST_F(ChangeDecoderTest, AKeyChangeIsTwoEvents) {
   Must(BeginText(100, kTime, 9));
   Must(Relation());
-  Must(MessageBuilder('U').Int32(kOid).Char('K').TupleData({"1", std::nullopt}).Char('N').TupleData({"2", "\1"}).bytes());
-  // The old key is sent although it is the same (a key stored out of line): an update like any other.
-  Must(MessageBuilder('U').Int32(kOid).Char('K').TupleData({"2", std::nullopt}).Char('N').TupleData({"2", "y"}).bytes());
+  Must(MessageBuilder('U')
+           .Int32(kOid)
+           .Char('K')
+           .TupleData({"1", std::nullopt})
+           .Char('N')
+           .TupleData({"2", "\1"})
+           .bytes());
+  // The old key is sent although it is the same (a key stored out of line): an update like any
+  // other.
+  Must(MessageBuilder('U')
+           .Int32(kOid)
+           .Char('K')
+           .TupleData({"2", std::nullopt})
+           .Char('N')
+           .TupleData({"2", "y"})
+           .bytes());
   Must(CommitText(100, 110, kTime));
   Flush();
-  EXPECT_THAT(sink_.shown, ElementsAre("d {\"id\":1} 100/0", "c {\"id\":2} 100/1", "u {\"id\":2} 100/2", "end 100/2 110"));
+  EXPECT_THAT(sink_.shown, ElementsAre("d {\"id\":1} 100/0", "c {\"id\":2} 100/1",
+                                       "u {\"id\":2} 100/2", "end 100/2 110"));
   EXPECT_NE(sink_.values[1].find(R"("after":{"id":2},)"), std::string::npos);
-  EXPECT_NE(sink_.values[2].find(R"("before":{"id":2},"after":{"id":2,"a":"y"})"), std::string::npos);
+  EXPECT_NE(sink_.values[2].find(R"("before":{"id":2},"after":{"id":2,"a":"y"})"),
+            std::string::npos);
 }
 
 TEST_F(ChangeDecoderTest, IdentityFullFillsUnchangedToast) {
   Must(BeginText(100, kTime, 9));
   Must(Relation(kOid, "t", 'f'));
-  Must(MessageBuilder('U').Int32(kOid).Char('O').TupleData({"1", "long"}).Char('N').TupleData({"\1", "\1"}).bytes());
+  Must(MessageBuilder('U')
+           .Int32(kOid)
+           .Char('O')
+           .TupleData({"1", "long"})
+           .Char('N')
+           .TupleData({"\1", "\1"})
+           .bytes());
   Must(CommitText(100, 110, kTime));
   Flush();
   EXPECT_THAT(sink_.shown, ElementsAre("u {\"id\":1} 100/0", "end 100/0 110"));
-  EXPECT_NE(sink_.values[0].find(R"("before":{"id":1,"a":"long"},"after":{"id":1,"a":"long"})"), std::string::npos);
+  EXPECT_NE(sink_.values[0].find(R"("before":{"id":1,"a":"long"},"after":{"id":1,"a":"long"})"),
+            std::string::npos);
 }
 
 TEST_F(ChangeDecoderTest, SkipsWhatIsCovered) {
-  Reset({.system_id = 1, .timeline = 1, .last = {100, 5}, .resume_lsn = 110, .commit_time = kTime}, 1 << 20);
+  Reset({.system_id = 1, .timeline = 1, .last = {100, 5}, .resume_lsn = 110, .commit_time = kTime},
+        1 << 20);
   Must(BeginText(100, kTime, 9));
   Must(Relation());
   Must(Insert("1", "x"));
@@ -179,7 +213,8 @@ TEST_F(ChangeDecoderTest, AnEmptyTransactionMakesNoBatch) {
 }
 
 TEST_F(ChangeDecoderTest, MessagesOutOfOrderAreCorrupt) {
-  for (const std::string& message : {Insert("1", "x"), CommitText(1, 2, 3), std::string("?"), std::string()}) {
+  for (const std::string& message :
+       {Insert("1", "x"), CommitText(1, 2, 3), std::string("?"), std::string()}) {
     EXPECT_EQ(Feed(message).error().kind(), ErrorKind::kCorrupt);
   }
   Must(BeginText(100, kTime, 9));

@@ -14,12 +14,16 @@ struct ClearResult {
 };
 using ResultPtr = std::unique_ptr<PGresult, ClearResult>;
 
-// What docs/formats/types.md promises of PostgreSQL's text, and that nothing of a long snapshot is cut off by a timeout.
+// What docs/formats/types.md promises of PostgreSQL's text, and that nothing of a long snapshot is
+// cut off by a timeout.
 constexpr std::string_view kSession =
-    "-c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=3 -c timezone=UTC -c bytea_output=hex -c lc_monetary=C "
+    "-c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=3 -c timezone=UTC -c "
+    "bytea_output=hex -c lc_monetary=C "
     "-c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c lock_timeout=0";
 
-std::string Abbreviate(const std::string& sql) { return sql.size() <= 60 ? sql : sql.substr(0, 57) + "..."; }
+std::string Abbreviate(const std::string& sql) {
+  return sql.size() <= 60 ? sql : sql.substr(0, 57) + "...";
+}
 
 }  // namespace
 
@@ -29,15 +33,20 @@ bool Rows::IsNull(int row, int column) const { return PQgetisnull(result_, row, 
 std::string_view Rows::Text(int row, int column) const {
   return {PQgetvalue(result_, row, column), static_cast<size_t>(PQgetlength(result_, row, column))};
 }
-int64_t Rows::Int(int row, int column) const { return ParseInt<int64_t>(Text(row, column)).value_or(0); }
+int64_t Rows::Int(int row, int column) const {
+  return ParseInt<int64_t>(Text(row, column)).value_or(0);
+}
 
-Result<std::unique_ptr<Connection>> Connection::Open(const PostgresSourceOptions& options, Mode mode) {
+Result<std::unique_ptr<Connection>> Connection::Open(const PostgresSourceOptions& options,
+                                                     Mode mode) {
   char* parse_error = nullptr;
   PQconninfoOption* parsed = PQconninfoParse(options.conninfo.c_str(), &parse_error);
   if (parsed == nullptr) {
     // libpq's text may quote the string, and with it a password that somebody put there.
     PQfreemem(parse_error);
-    return Fail(ErrorKind::kInvalidInput, "the source's connection string is not understood: use a postgresql:// URI or host=... dbname=...");
+    return Fail(ErrorKind::kInvalidInput,
+                "the source's connection string is not understood: use a postgresql:// URI or "
+                "host=... dbname=...");
   }
   std::vector<std::string> keys, values;
   std::string session(kSession);
@@ -77,20 +86,25 @@ Result<std::unique_ptr<Connection>> Connection::Open(const PostgresSourceOptions
   }
   key_pointers.push_back(nullptr);
   value_pointers.push_back(nullptr);
-  std::unique_ptr<Connection> connection(new Connection(PQconnectdbParams(key_pointers.data(), value_pointers.data(), 0)));
+  std::unique_ptr<Connection> connection(
+      new Connection(PQconnectdbParams(key_pointers.data(), value_pointers.data(), 0)));
   if (PQstatus(connection->connection_) == CONNECTION_OK) return connection;
 
   // A refused start-up packet has no result to take an SQLSTATE from; the text is all there is.
   const std::string message(Trim(PQerrorMessage(connection->connection_)));
-  const auto says = [&message](std::string_view part) { return message.find(part) != std::string::npos; };
+  const auto says = [&message](std::string_view part) {
+    return message.find(part) != std::string::npos;
+  };
   ErrorKind kind = ErrorKind::kUnavailable;
-  if (says("authentication failed") || says("pg_hba.conf") || says("no password supplied") || says("permission denied") ||
-      says("must be superuser or replication role") || says("role \"")) {
+  if (says("authentication failed") || says("pg_hba.conf") || says("no password supplied") ||
+      says("permission denied") || says("must be superuser or replication role") ||
+      says("role \"")) {
     kind = ErrorKind::kPermission;
   } else if (says("database \"") && says("does not exist")) {
     kind = ErrorKind::kInvalidInput;
   }
-  if (mode == Mode::kReplication && (says("replication role") || says("permission denied to start WAL sender"))) {
+  if (mode == Mode::kReplication &&
+      (says("replication role") || says("permission denied to start WAL sender"))) {
     return Fail(kind, "source database: {}; run as a superuser: ALTER ROLE {} REPLICATION", message,
                 QuoteIdentifier(connection->user()));
   }
@@ -101,7 +115,8 @@ Connection::~Connection() { PQfinish(connection_); }
 
 Error Connection::ConnectionError(std::string_view what) const {
   const std::string message(Trim(PQerrorMessage(connection_)));
-  return Fail(ErrorKind::kUnavailable, "{}: {}", what, message.empty() ? "connection to the source was lost" : message);
+  return Fail(ErrorKind::kUnavailable, "{}: {}", what,
+              message.empty() ? "connection to the source was lost" : message);
 }
 
 Result<Rows> Connection::Query(const std::string& sql, const std::vector<std::string>& parameters) {
@@ -111,10 +126,12 @@ Result<Rows> Connection::Query(const std::string& sql, const std::vector<std::st
   } else {
     std::vector<const char*> values;
     for (const std::string& parameter : parameters) values.push_back(parameter.c_str());
-    result.reset(PQexecParams(connection_, sql.c_str(), static_cast<int>(values.size()), nullptr, values.data(), nullptr, nullptr, 0));
+    result.reset(PQexecParams(connection_, sql.c_str(), static_cast<int>(values.size()), nullptr,
+                              values.data(), nullptr, nullptr, 0));
   }
   const ExecStatusType status = PQresultStatus(result.get());
-  if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) return ResultError(Abbreviate(sql), result.get());
+  if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
+    return ResultError(Abbreviate(sql), result.get());
   return Rows(result.release());
 }
 
@@ -123,10 +140,12 @@ Status Connection::Execute(const std::string& sql) {
   return {};
 }
 
-Status Connection::CopyOut(const std::string& sql, const std::function<Status(char*, size_t)>& row, CopyFormat format) {
+Status Connection::CopyOut(const std::string& sql, const std::function<Status(char*, size_t)>& row,
+                           CopyFormat format) {
   {
     const ResultPtr start(PQexec(connection_, sql.c_str()));
-    if (PQresultStatus(start.get()) != PGRES_COPY_OUT) return ResultError(Abbreviate(sql), start.get());
+    if (PQresultStatus(start.get()) != PGRES_COPY_OUT)
+      return ResultError(Abbreviate(sql), start.get());
   }
   while (true) {
     char* buffer = nullptr;
@@ -136,12 +155,14 @@ Status Connection::CopyOut(const std::string& sql, const std::function<Status(ch
     if (format == CopyFormat::kText && length > 0 && buffer[length - 1] == '\n') --length;
     Status status = row(buffer, length);
     PQfreemem(buffer);
-    if (!status.ok()) return status;  // the connection is left in the middle of its COPY: its owner closes it
+    if (!status.ok())
+      return status;  // the connection is left in the middle of its COPY: its owner closes it
   }
   while (true) {
     const ResultPtr end(PQgetResult(connection_));
     if (end == nullptr) return {};
-    if (PQresultStatus(end.get()) != PGRES_COMMAND_OK) return ResultError(Abbreviate(sql), end.get());
+    if (PQresultStatus(end.get()) != PGRES_COMMAND_OK)
+      return ResultError(Abbreviate(sql), end.get());
   }
 }
 
@@ -156,7 +177,9 @@ void Connection::Cancel() {
 int Connection::server_version() const { return PQserverVersion(connection_); }
 int Connection::server_pid() const { return PQbackendPID(connection_); }
 std::string Connection::database() const { return PQdb(connection_); }
-std::string Connection::user() const { return PQuser(connection_) != nullptr ? PQuser(connection_) : ""; }
+std::string Connection::user() const {
+  return PQuser(connection_) != nullptr ? PQuser(connection_) : "";
+}
 
 std::string QuoteIdentifier(std::string_view name) {
   std::string quoted = "\"";

@@ -38,8 +38,9 @@ class Rows {
   pg_result* result_;
 };
 
-// One connection to the server, as every part of this folder needs it: UTF-8, UTC, ISO dates, no statement or idle timeouts. Not
-// thread-safe. Errors carry the server's primary message (never its detail, which may hold row values) and a kind from its SQLSTATE.
+// One connection to the server, as every part of this folder needs it: UTF-8, UTC, ISO dates, no
+// statement or idle timeouts. Not thread-safe. Errors carry the server's primary message (never its
+// detail, which may hold row values) and a kind from its SQLSTATE.
 class Connection {
  public:
   enum class Mode { kSql, kReplication };
@@ -52,10 +53,12 @@ class Connection {
   Result<Rows> Query(const std::string& sql, const std::vector<std::string>& parameters = {});
   Status Execute(const std::string& sql);
   enum class CopyFormat { kText, kBinary };
-  // Runs a COPY ... TO STDOUT; `row` gets what the server sends in one piece, in a buffer that it may change: of the text format a row without
-  // its line feed. Stops at its first error.
-  Status CopyOut(const std::string& sql, const std::function<Status(char* data, size_t size)>& row, CopyFormat format = CopyFormat::kText);
-  // Asks the server to give up what it is doing for this connection. From any thread, while another waits for a query's end.
+  // Runs a COPY ... TO STDOUT; `row` gets what the server sends in one piece, in a buffer that it
+  // may change: of the text format a row without its line feed. Stops at its first error.
+  Status CopyOut(const std::string& sql, const std::function<Status(char* data, size_t size)>& row,
+                 CopyFormat format = CopyFormat::kText);
+  // Asks the server to give up what it is doing for this connection. From any thread, while another
+  // waits for a query's end.
   void Cancel();
 
   int server_version() const;  // 150018
@@ -72,7 +75,7 @@ class Connection {
 };
 
 std::string QuoteIdentifier(std::string_view name);  // "we""ird"
-std::string QuoteLiteral(std::string_view text);     // 'it''s', and E'...' where there are backslashes
+std::string QuoteLiteral(std::string_view text);  // 'it''s', and E'...' where there are backslashes
 std::string QualifiedIdentifier(std::string_view schema, std::string_view table);
 
 }  // namespace millrace::postgres

@@ -17,7 +17,8 @@ char* FindSpecial(char* p, char* end) {
   const __m128i tab = _mm_set1_epi8('\t'), backslash = _mm_set1_epi8('\\');
   while (end - p >= 16) {
     const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    const int mask = _mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(block, tab), _mm_cmpeq_epi8(block, backslash)));
+    const int mask = _mm_movemask_epi8(
+        _mm_or_si128(_mm_cmpeq_epi8(block, tab), _mm_cmpeq_epi8(block, backslash)));
     if (mask != 0) return p + __builtin_ctz(static_cast<unsigned>(mask));
     p += 16;
   }
@@ -26,23 +27,34 @@ char* FindSpecial(char* p, char* end) {
   return p;
 }
 
-// PostgreSQL writes these escapes only; it reads octal and hexadecimal ones, too, but does not write them.
+// PostgreSQL writes these escapes only; it reads octal and hexadecimal ones, too, but does not
+// write them.
 char Unescape(char c) {
   switch (c) {
-    case 'b': return '\b';
-    case 'f': return '\f';
-    case 'n': return '\n';
-    case 'r': return '\r';
-    case 't': return '\t';
-    case 'v': return '\v';
-    default: return c;
+    case 'b':
+      return '\b';
+    case 'f':
+      return '\f';
+    case 'n':
+      return '\n';
+    case 'r':
+      return '\r';
+    case 't':
+      return '\t';
+    case 'v':
+      return '\v';
+    default:
+      return c;
   }
 }
 
 }  // namespace
 
 Status ParseCopyRow(char* data, size_t size, Tuple& row) {
-  const auto damaged = [] { return Fail(ErrorKind::kCorrupt, "snapshot: a COPY row has another number of columns than asked for"); };
+  const auto damaged = [] {
+    return Fail(ErrorKind::kCorrupt,
+                "snapshot: a COPY row has another number of columns than asked for");
+  };
   char* p = data;
   char* const end = data + size;
   if (row.empty()) return size == 0 ? Status() : Status(damaged());

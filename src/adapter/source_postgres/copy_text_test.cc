@@ -12,7 +12,8 @@ std::vector<std::string> Read(std::string row, size_t columns) {
   Tuple tuple(columns);
   if (!ParseCopyRow(row.data(), row.size(), tuple).ok()) return {"corrupt"};
   std::vector<std::string> values;
-  for (const TupleValue& value : tuple) values.push_back(value.kind == TupleValue::Kind::kNull ? "<null>" : std::string(value.text));
+  for (const TupleValue& value : tuple)
+    values.push_back(value.kind == TupleValue::Kind::kNull ? "<null>" : std::string(value.text));
   return values;
 }
 using Values = std::vector<std::string>;
@@ -29,7 +30,8 @@ TEST(CopyText, Escapes) {
   EXPECT_EQ(Read(R"(a\tb\nc\\d\r\b\f\v)", 1), (Values{"a\tb\nc\\d\r\b\f\v"}));
   EXPECT_EQ(Read(R"(\\N	\\)", 2), (Values{"\\N", "\\"}));
   EXPECT_EQ(Read(R"(x\\N	y)", 2), (Values{"x\\N", "y"}));
-  EXPECT_EQ(Read("0123456789abcdef0123456789\\t0123456789abcdef\tnext", 2), (Values{"0123456789abcdef0123456789\t0123456789abcdef", "next"}));
+  EXPECT_EQ(Read("0123456789abcdef0123456789\\t0123456789abcdef\tnext", 2),
+            (Values{"0123456789abcdef0123456789\t0123456789abcdef", "next"}));
 }
 
 TEST(CopyText, AnotherNumberOfColumnsIsCorrupt) {
@@ -46,7 +48,8 @@ TEST(CopyText, ReadsBackWhatPostgresWouldWrite) {
     std::string row;
     for (size_t i = 0; i < values.size(); ++i) {
       if (i > 0) row += '\t';
-      for (size_t n = random() % 40; n > 0; --n) values[i] += "abc\t\n\\N\r\b\f\v\"x"[random() % 15];
+      for (size_t n = random() % 40; n > 0; --n)
+        values[i] += "abc\t\n\\N\r\b\f\v\"x"[random() % 15];
       for (const char c : values[i]) {
         constexpr std::string_view kFrom = "\b\f\n\r\t\v\\", kTo = "bfnrtv\\";
         const size_t at = kFrom.find(c);

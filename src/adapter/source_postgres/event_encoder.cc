@@ -23,7 +23,8 @@ char* Digits(char* to, Int value) {
 void AppendMember(const CapturedTable::Column& column, const TupleValue& value, ByteBuffer& out) {
   char* to = out.Space(column.prefix_size + CapturedTable::kPrefixPad);
   std::memcpy(to, column.prefix.data(), CapturedTable::kPrefixPad);
-  if (column.prefix_size > CapturedTable::kPrefixPad) std::memcpy(to, column.prefix.data(), column.prefix_size);
+  if (column.prefix_size > CapturedTable::kPrefixPad)
+    std::memcpy(to, column.prefix.data(), column.prefix_size);
   if (value.kind == TupleValue::Kind::kNull) {
     std::memcpy(to + column.prefix_size, "null", 4);
     out.Advance(column.prefix_size + 4);
@@ -76,24 +77,30 @@ void AppendKey(const CapturedTable& table, const Tuple& row, const Tuple* toast,
 }  // namespace
 
 EventEncoder::EventEncoder(std::string_view name, std::string_view database)
-    : head_(Format(",\"source\":{{\"version\":\"{}\",\"connector\":\"postgresql\",\"name\":{},\"ts_ms\":", kVersion, Quoted(name))),
+    : head_(Format(
+          ",\"source\":{{\"version\":\"{}\",\"connector\":\"postgresql\",\"name\":{},\"ts_ms\":",
+          kVersion, Quoted(name))),
       database_(Quoted(database)) {}
 
 void EventEncoder::Begin(const EventContext& context) {
   timestamp_ms_ = context.commit_time / 1000;
-  const std::string previous = context.previous_end == 0 ? "null" : Format("\\\"{}\\\"", context.previous_end);
-  before_sequence_lsn_ = Format("{}{},\"snapshot\":\"{}\",\"db\":{},\"sequence\":\"[{},\\\"", head_, timestamp_ms_, context.snapshot,
-                                database_, previous);
+  const std::string previous =
+      context.previous_end == 0 ? "null" : Format("\\\"{}\\\"", context.previous_end);
+  before_sequence_lsn_ = Format("{}{},\"snapshot\":\"{}\",\"db\":{},\"sequence\":\"[{},\\\"", head_,
+                                timestamp_ms_, context.snapshot, database_, previous);
   after_sequence_lsn_ = Format("\\\"]\",\"ts_us\":{0},\"ts_ns\":{0}000", context.commit_time);
   before_lsn_ = Format("{},\"lsn\":", context.xid ? std::to_string(*context.xid) : "null");
   const std::string origin = context.origin ? Quoted(*context.origin) : "null";
   const std::string origin_lsn = context.origin ? std::to_string(context.origin_lsn) : "null";
-  before_ordinal_ = Format(",\"xmin\":null,\"origin\":{},\"origin_lsn\":{},\"commit_lsn\":{},\"ordinal\":", origin, origin_lsn,
-                           context.commit_lsn);
-  tail_ = Format("\",\"ts_ms\":{},\"ts_us\":{},\"ts_ns\":{}000}}", context.read_time / 1000, context.read_time, context.read_time);
+  before_ordinal_ = Format(
+      ",\"xmin\":null,\"origin\":{},\"origin_lsn\":{},\"commit_lsn\":{},\"ordinal\":", origin,
+      origin_lsn, context.commit_lsn);
+  tail_ = Format("\",\"ts_ms\":{},\"ts_us\":{},\"ts_ns\":{}000}}", context.read_time / 1000,
+                 context.read_time, context.read_time);
 }
 
-void EventEncoder::Append(const CapturedTable& table, uint32_t stream_index, const Event& event, RecordBatch& batch) {
+void EventEncoder::Append(const CapturedTable& table, uint32_t stream_index, const Event& event,
+                          RecordBatch& batch) {
   ByteBuffer& out = batch.bytes;
   const size_t start = out.size();
   if (event.key != nullptr && !table.key.empty()) AppendKey(table, *event.key, event.toast, out);
@@ -117,8 +124,9 @@ void EventEncoder::Append(const CapturedTable& table, uint32_t stream_index, con
   constexpr std::string_view kBeforeOp = "},\"transaction\":null,\"op\":\"";
   char lsn[20];
   const size_t lsn_size = static_cast<size_t>(Digits(lsn, event.lsn) - lsn);
-  char* const source = out.Space(before_sequence_lsn_.size() + after_sequence_lsn_.size() + table.source_names.size() +
-                                 before_lsn_.size() + before_ordinal_.size() + kBeforeOp.size() + tail_.size() + 3 * 20 + 1);
+  char* const source = out.Space(
+      before_sequence_lsn_.size() + after_sequence_lsn_.size() + table.source_names.size() +
+      before_lsn_.size() + before_ordinal_.size() + kBeforeOp.size() + tail_.size() + 3 * 20 + 1);
   char* to = source;
   const auto put = [&to](std::string_view text) {
     std::memcpy(to, text.data(), text.size());

@@ -11,9 +11,11 @@ namespace {
 using std::string_view_literals::operator""sv;
 
 // Equal values have equal text, or one that the listed rule makes equal.
-constexpr std::array kFit = {"bool"sv, "int2"sv, "int4"sv, "int8"sv,      "oid"sv,         "text"sv, "varchar"sv, "bpchar"sv,  "name"sv, "char"sv,
-                             "uuid"sv, "bytea"sv, "date"sv, "time"sv, "timestamp"sv, "timestamptz"sv, "numeric"sv, "inet"sv, "cidr"sv,
-                             "macaddr"sv, "macaddr8"sv, "bit"sv, "varbit"sv, "pg_lsn"sv};
+constexpr std::array kFit = {"bool"sv,        "int2"sv,    "int4"sv,   "int8"sv,  "oid"sv,
+                             "text"sv,        "varchar"sv, "bpchar"sv, "name"sv,  "char"sv,
+                             "uuid"sv,        "bytea"sv,   "date"sv,   "time"sv,  "timestamp"sv,
+                             "timestamptz"sv, "numeric"sv, "inet"sv,   "cidr"sv,  "macaddr"sv,
+                             "macaddr8"sv,    "bit"sv,     "varbit"sv, "pg_lsn"sv};
 
 }  // namespace
 
@@ -42,7 +44,9 @@ Result<std::vector<KeyColumn>> ReadKeyColumns(Connection& connection) {
 
 KeyVerdict JudgeKey(const KeyColumn& column) {
   if (!column.deterministic) {
-    return {KeyFitness::kUnfit, "its collation is nondeterministic: values of different text are one key to PostgreSQL only"};
+    return {KeyFitness::kUnfit,
+            "its collation is nondeterministic: values of different text are one key to PostgreSQL "
+            "only"};
   }
   if (column.type_kind == 'e') return {};
   if (column.type_name == "float4" || column.type_name == "float8") {
@@ -50,10 +54,14 @@ KeyVerdict JudgeKey(const KeyColumn& column) {
   }
   if (column.type_name == "numeric") {
     if (column.has_typmod) return {};
-    return {KeyFitness::kCareful, "numeric without a scale: 1.0 and 1.00 are one key, which Silver keeps under the shorter text"};
+    return {KeyFitness::kCareful,
+            "numeric without a scale: 1.0 and 1.00 are one key, which Silver keeps under the "
+            "shorter text"};
   }
   if (std::find(kFit.begin(), kFit.end(), column.type_name) != kFit.end()) return {};
-  return {KeyFitness::kUnfit, Format("values of type {} can be equal to PostgreSQL while their text differs", column.type_name)};
+  return {KeyFitness::kUnfit,
+          Format("values of type {} can be equal to PostgreSQL while their text differs",
+                 column.type_name)};
 }
 
 }  // namespace millrace::postgres

@@ -15,8 +15,8 @@ namespace millrace::postgres {
 struct KeyColumn {
   uint32_t relation_oid = 0;
   std::string column;
-  std::string type_name;      // pg_type.typname, of a domain its base's
-  char type_kind = 'b';       // pg_type.typtype
+  std::string type_name;  // pg_type.typname, of a domain its base's
+  char type_kind = 'b';   // pg_type.typtype
   bool has_typmod = false;
   bool deterministic = true;  // of its collation
 };

@@ -54,17 +54,32 @@ class MessageBuilder {
 };
 
 inline std::string BeginText(Lsn final_lsn, Micros commit_time, uint32_t xid) {
-  return MessageBuilder('B').Int64(final_lsn).Int64(static_cast<uint64_t>(commit_time - kPostgresEpoch)).Int32(xid).bytes();
+  return MessageBuilder('B')
+      .Int64(final_lsn)
+      .Int64(static_cast<uint64_t>(commit_time - kPostgresEpoch))
+      .Int32(xid)
+      .bytes();
 }
 inline std::string CommitText(Lsn commit_lsn, Lsn end_lsn, Micros commit_time) {
-  return MessageBuilder('C').Char('\0').Int64(commit_lsn).Int64(end_lsn).Int64(static_cast<uint64_t>(commit_time - kPostgresEpoch)).bytes();
+  return MessageBuilder('C')
+      .Char('\0')
+      .Int64(commit_lsn)
+      .Int64(end_lsn)
+      .Int64(static_cast<uint64_t>(commit_time - kPostgresEpoch))
+      .bytes();
 }
 inline std::string RelationText(const RelationMessage& relation) {
   MessageBuilder message('R');
-  message.Int32(relation.oid).String(relation.schema).String(relation.table).Char(relation.replica_identity);
+  message.Int32(relation.oid)
+      .String(relation.schema)
+      .String(relation.table)
+      .Char(relation.replica_identity);
   message.Int16(static_cast<int64_t>(relation.columns.size()));
   for (const RelationColumn& column : relation.columns) {
-    message.Char(column.identity ? '\1' : '\0').String(column.name).Int32(column.type_oid).Int32(column.typmod);
+    message.Char(column.identity ? '\1' : '\0')
+        .String(column.name)
+        .Int32(column.type_oid)
+        .Int32(column.typmod);
   }
   return message.bytes();
 }

@@ -11,21 +11,25 @@
 namespace millrace::postgres {
 
 struct PostgresSourceOptions {
-  // libpq's connection string, keywords or URI; a password belongs into `password`. The role needs REPLICATION and SELECT.
+  // libpq's connection string, keywords or URI; a password belongs into `password`. The role needs
+  // REPLICATION and SELECT.
   std::string conninfo;
   Secret password;
 
   // Topic prefix: "<name>.<schema>.<table>".
   std::string name = "millrace";
   std::string slot = "millrace";
-  // Two publications: this one, and "<publication>_insert" for tables whose updates PostgreSQL could not identify.
+  // Two publications: this one, and "<publication>_insert" for tables whose updates PostgreSQL
+  // could not identify.
   std::string publication = "millrace";
 
-  // Globs over "schema.table" (`*` any run of characters, `?` one). Empty include: every user table. Exclude wins.
+  // Globs over "schema.table" (`*` any run of characters, `?` one). Empty include: every user
+  // table. Exclude wins.
   std::vector<std::string> include_tables;
   std::vector<std::string> exclude_tables;
 
-  // Takes over a slot that exists although Bronze holds nothing yet: no snapshot, changes from the slot's position on.
+  // Takes over a slot that exists although Bronze holds nothing yet: no snapshot, changes from the
+  // slot's position on.
   bool adopt_slot = false;
 
   int snapshot_workers = 2;
@@ -33,10 +37,12 @@ struct PostgresSourceOptions {
   size_t batch_bytes = 1 << 20;             // a batch is handed over when it has grown to this
   std::chrono::milliseconds status_interval{10'000};
   std::chrono::milliseconds table_check_interval{10'000};  // between two looks for new tables
-  // A source that is further ahead of us than this is read through the SQL interface first, in windows of as much WAL. 0: never.
+  // A source that is further ahead of us than this is read through the SQL interface first, in
+  // windows of as much WAL. 0: never.
   int64_t catch_up_bytes = 64 << 20;
 
-  // The last table versions that Bronze knows (its _schemas), so that columns keep their identity over a restart.
+  // The last table versions that Bronze knows (its _schemas), so that columns keep their identity
+  // over a restart.
   std::vector<TableSchema> known_schemas;
 };
 

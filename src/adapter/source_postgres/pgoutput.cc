@@ -8,7 +8,8 @@
 namespace millrace::postgres {
 namespace {
 
-// Reads big-endian numbers and strings off the front. After a read past the end every read gives zero or "" and ok() is false.
+// Reads big-endian numbers and strings off the front. After a read past the end every read gives
+// zero or "" and ok() is false.
 class Cursor {
  public:
   explicit Cursor(std::string_view bytes) : p_(bytes.data()), end_(bytes.data() + bytes.size()) {}
@@ -55,22 +56,30 @@ class Cursor {
 };
 
 Error Damaged(std::string_view what) {
-  return Fail(ErrorKind::kCorrupt, "pgoutput: a {} message is cut short or of a form that protocol version 1 does not have", what);
+  return Fail(
+      ErrorKind::kCorrupt,
+      "pgoutput: a {} message is cut short or of a form that protocol version 1 does not have",
+      what);
 }
 
 bool ReadTuple(Cursor& in, Tuple& row) {
   if (in.Take<int16_t>() != static_cast<int16_t>(row.size())) return false;
   for (TupleValue& value : row) {
     switch (in.TakeChar()) {
-      case 'n': value = {TupleValue::Kind::kNull, {}}; break;
-      case 'u': value = {TupleValue::Kind::kUnchangedToast, {}}; break;
+      case 'n':
+        value = {TupleValue::Kind::kNull, {}};
+        break;
+      case 'u':
+        value = {TupleValue::Kind::kUnchangedToast, {}};
+        break;
       case 't': {
         const int32_t size = in.Take<int32_t>();
         if (size < 0) return false;
         value = {TupleValue::Kind::kText, in.TakeBytes(static_cast<size_t>(size))};
         break;
       }
-      default: return false;
+      default:
+        return false;
     }
   }
   return in.ok();

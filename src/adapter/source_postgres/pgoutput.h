@@ -9,8 +9,9 @@
 #include "base/time.h"
 #include "model/position.h"
 
-// The messages of PostgreSQL's pgoutput plugin, protocol version 1 (documentation 55.9 "Logical Replication Message Formats").
-// Views point into the message; nothing is read past its end, and what does not parse is kCorrupt.
+// The messages of PostgreSQL's pgoutput plugin, protocol version 1 (documentation 55.9 "Logical
+// Replication Message Formats"). Views point into the message; nothing is read past its end, and
+// what does not parse is kCorrupt.
 namespace millrace::postgres {
 
 // One column of a tuple as it was sent.
@@ -63,14 +64,16 @@ Result<OriginMessage> ParseOrigin(std::string_view message);
 Result<RelationMessage> ParseRelation(std::string_view message);
 Result<TruncateMessage> ParseTruncate(std::string_view message);
 
-// INSERT, UPDATE and DELETE: the relation first, so that the caller can find how wide its tuples are.
+// INSERT, UPDATE and DELETE: the relation first, so that the caller can find how wide its tuples
+// are.
 struct RowMessage {
   char type = 0;  // 'I', 'U', 'D'
   uint32_t relation = 0;
   std::string_view rest;
 };
 Result<RowMessage> ParseRow(std::string_view message);
-// Fills `old_row` and `new_row`, both already sized to the relation's columns. An INSERT has no old tuple, a DELETE no new one.
+// Fills `old_row` and `new_row`, both already sized to the relation's columns. An INSERT has no old
+// tuple, a DELETE no new one.
 Result<OldTuple> ParseTuples(const RowMessage& row, Tuple& old_row, Tuple& new_row);
 
 }  // namespace millrace::postgres

@@ -27,7 +27,10 @@ TEST(PgOutput, ReadsTransactionMessages) {
 }
 
 TEST(PgOutput, ReadsRelations) {
-  const RelationMessage relation{.oid = 3000000000u, .schema = "s", .table = "t", .replica_identity = 'f',
+  const RelationMessage relation{.oid = 3000000000u,
+                                 .schema = "s",
+                                 .table = "t",
+                                 .replica_identity = 'f',
                                  .columns = {{"a", 23, -1, true}, {"b", 1700, 786438, false}}};
   const auto read = ParseRelation(RelationText(relation));
   ASSERT_TRUE(read.ok());
@@ -35,7 +38,13 @@ TEST(PgOutput, ReadsRelations) {
 }
 
 TEST(PgOutput, ReadsRows) {
-  const std::string text = MessageBuilder('U').Int32(5).Char('K').TupleData({"1", std::nullopt}).Char('N').TupleData({"2", "\1"}).bytes();
+  const std::string text = MessageBuilder('U')
+                               .Int32(5)
+                               .Char('K')
+                               .TupleData({"1", std::nullopt})
+                               .Char('N')
+                               .TupleData({"2", "\1"})
+                               .bytes();
   const auto row = ParseRow(text);
   ASSERT_TRUE(row.ok());
   EXPECT_EQ(row->relation, 5u);
@@ -51,9 +60,14 @@ TEST(PgOutput, ReadsRows) {
   EXPECT_EQ(ParseTuples(*row, narrow, narrow).error().kind(), ErrorKind::kCorrupt);
 }
 
-// Cut anywhere, a message is refused; no byte after its end is read (the sanitizer build would tell).
+// Cut anywhere, a message is refused; no byte after its end is read (the sanitizer build would
+// tell).
 TEST(PgOutput, CutMessagesAreCorrupt) {
-  const RelationMessage relation{.oid = 1, .schema = "s", .table = "t", .replica_identity = 'd', .columns = {{"a", 23, -1, true}}};
+  const RelationMessage relation{.oid = 1,
+                                 .schema = "s",
+                                 .table = "t",
+                                 .replica_identity = 'd',
+                                 .columns = {{"a", 23, -1, true}}};
   const std::vector<std::string> messages = {
       BeginText(1, 2, 3),
       CommitText(1, 2, 3),
@@ -66,12 +80,18 @@ TEST(PgOutput, CutMessagesAreCorrupt) {
   };
   const auto parses = [](const std::string& bytes) {
     switch (bytes.empty() ? 0 : bytes[0]) {
-      case 'B': return ParseBegin(bytes).ok();
-      case 'C': return ParseCommit(bytes).ok();
-      case 'O': return ParseOrigin(bytes).ok();
-      case 'R': return ParseRelation(bytes).ok();
-      case 'T': return ParseTruncate(bytes).ok();
-      default: break;
+      case 'B':
+        return ParseBegin(bytes).ok();
+      case 'C':
+        return ParseCommit(bytes).ok();
+      case 'O':
+        return ParseOrigin(bytes).ok();
+      case 'R':
+        return ParseRelation(bytes).ok();
+      case 'T':
+        return ParseTruncate(bytes).ok();
+      default:
+        break;
     }
     const auto row = ParseRow(bytes);
     if (!row.ok()) return false;
@@ -81,8 +101,11 @@ TEST(PgOutput, CutMessagesAreCorrupt) {
   for (const std::string& message : messages) {
     EXPECT_TRUE(parses(message)) << message[0];
     for (size_t n = 0; n < message.size(); ++n) {
-      const std::vector<char> exact(message.begin(), message.begin() + static_cast<std::ptrdiff_t>(n));  // no slack behind the end
-      EXPECT_FALSE(parses(std::string(exact.data(), exact.size()))) << message[0] << " cut to " << n;
+      const std::vector<char> exact(
+          message.begin(),
+          message.begin() + static_cast<std::ptrdiff_t>(n));  // no slack behind the end
+      EXPECT_FALSE(parses(std::string(exact.data(), exact.size())))
+          << message[0] << " cut to " << n;
     }
   }
   // Damaged anywhere, it is refused or read as something else, and nothing worse happens.

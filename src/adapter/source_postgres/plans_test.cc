@@ -25,8 +25,15 @@ TableEntry Table(std::string name, bool identifies = true) {
   return table;
 }
 PublicationState Existing(std::vector<std::string> tables, bool managed) {
-  return {.exists = true, .all_tables = false, .insert = true, .update = true, .remove = true, .truncate = true, .via_root = true,
-          .managed = managed, .tables = std::move(tables)};
+  return {.exists = true,
+          .all_tables = false,
+          .insert = true,
+          .update = true,
+          .remove = true,
+          .truncate = true,
+          .via_root = true,
+          .managed = managed,
+          .tables = std::move(tables)};
 }
 PublicationState ExistingInsert(std::vector<std::string> tables, bool managed) {
   PublicationState state = Existing(std::move(tables), managed);
@@ -36,22 +43,28 @@ PublicationState ExistingInsert(std::vector<std::string> tables, bool managed) {
 
 TEST(Publications, AreCreatedApart) {
   const auto plan = PlanPublications("p", {Table("b"), Table("a"), Table("n", false)}, {}, {});
-  EXPECT_THAT(plan.statements,
-              ElementsAre(R"(CREATE PUBLICATION "p" FOR TABLE ONLY "public"."a", TABLE ONLY "public"."b" )"
-                          R"(WITH (publish = 'insert, update, delete, truncate', publish_via_partition_root = true))",
-                          R"(COMMENT ON PUBLICATION "p" IS 'managed by millrace')",
-                          R"(CREATE PUBLICATION "p_insert" FOR TABLE ONLY "public"."n" )"
-                          R"(WITH (publish = 'insert, truncate', publish_via_partition_root = true))",
-                          R"(COMMENT ON PUBLICATION "p_insert" IS 'managed by millrace')"));
+  EXPECT_THAT(
+      plan.statements,
+      ElementsAre(
+          R"(CREATE PUBLICATION "p" FOR TABLE ONLY "public"."a", TABLE ONLY "public"."b" )"
+          R"(WITH (publish = 'insert, update, delete, truncate', publish_via_partition_root = true))",
+          R"(COMMENT ON PUBLICATION "p" IS 'managed by millrace')",
+          R"(CREATE PUBLICATION "p_insert" FOR TABLE ONLY "public"."n" )"
+          R"(WITH (publish = 'insert, truncate', publish_via_partition_root = true))",
+          R"(COMMENT ON PUBLICATION "p_insert" IS 'managed by millrace')"));
 }
 
 TEST(Publications, OthersAreAddedToButNeverTakenFrom) {
   const std::vector<std::string> there = {R"("public"."a")", R"("public"."old")"};
-  EXPECT_THAT(PlanPublications("p", {Table("a"), Table("b")}, Existing(there, false), {}).statements,
-              ElementsAre(R"(ALTER PUBLICATION "p" ADD TABLE ONLY "public"."b")"));
+  EXPECT_THAT(
+      PlanPublications("p", {Table("a"), Table("b")}, Existing(there, false), {}).statements,
+      ElementsAre(R"(ALTER PUBLICATION "p" ADD TABLE ONLY "public"."b")"));
   EXPECT_THAT(PlanPublications("p", {Table("a"), Table("b")}, Existing(there, true), {}).statements,
-              ElementsAre(R"(ALTER PUBLICATION "p" DROP TABLE ONLY "public"."old")", R"(ALTER PUBLICATION "p" ADD TABLE ONLY "public"."b")"));
-  EXPECT_THAT(PlanPublications("p", {Table("a")}, Existing({R"("public"."a")"}, true), {}).statements, IsEmpty());
+              ElementsAre(R"(ALTER PUBLICATION "p" DROP TABLE ONLY "public"."old")",
+                          R"(ALTER PUBLICATION "p" ADD TABLE ONLY "public"."b")"));
+  EXPECT_THAT(
+      PlanPublications("p", {Table("a")}, Existing({R"("public"."a")"}, true), {}).statements,
+      IsEmpty());
 }
 
 TEST(Publications, WarnOfWhatBreaksTheUsersWrites) {
@@ -60,9 +73,13 @@ TEST(Publications, WarnOfWhatBreaksTheUsersWrites) {
   auto plan = PlanPublications("p", {Table("a"), Table("n", false)}, all, {});
   EXPECT_THAT(plan.statements, IsEmpty());
   EXPECT_THAT(plan.warnings, ElementsAre(HasSubstr("FOR ALL TABLES")));
-  plan = PlanPublications("p", {Table("n", false)}, Existing({}, true), Existing({R"("public"."n")"}, true));
+  plan = PlanPublications("p", {Table("n", false)}, Existing({}, true),
+                          Existing({R"("public"."n")"}, true));
   EXPECT_THAT(plan.warnings, ElementsAre(HasSubstr("refuses UPDATE and DELETE")));
-  EXPECT_THAT(PlanPublications("p", {Table("n", false)}, Existing({}, true), ExistingInsert({R"("public"."n")"}, true)).warnings, IsEmpty());
+  EXPECT_THAT(PlanPublications("p", {Table("n", false)}, Existing({}, true),
+                               ExistingInsert({R"("public"."n")"}, true))
+                  .warnings,
+              IsEmpty());
 }
 
 TEST(Globs, Match) {
@@ -80,12 +97,20 @@ TEST(Globs, Match) {
   EXPECT_EQ(selected[0].table, "a");
 }
 
-const SourcePosition kPosition{.system_id = 5, .timeline = 2, .last = {0x100, 0}, .resume_lsn = 0x200, .commit_time = 1};
+const SourcePosition kPosition{
+    .system_id = 5, .timeline = 2, .last = {0x100, 0}, .resume_lsn = 0x200, .commit_time = 1};
 SlotState GoodSlot() {
-  return {.plugin = "pgoutput", .database = "db", .logical = true, .active = false, .active_pid = 0, .wal_status = "reserved",
-          .restart_lsn = 0x80, .confirmed_flush = 0x200};
+  return {.plugin = "pgoutput",
+          .database = "db",
+          .logical = true,
+          .active = false,
+          .active_pid = 0,
+          .wal_status = "reserved",
+          .restart_lsn = 0x80,
+          .confirmed_flush = 0x200};
 }
-ErrorKind Resume(SystemIdentity system, std::optional<SlotState> slot, std::string_view history = "") {
+ErrorKind Resume(SystemIdentity system, std::optional<SlotState> slot,
+                 std::string_view history = "") {
   const Status status = CheckResume(kPosition, system, history, "s", slot, "db");
   return status.ok() ? ErrorKind::kInternal : status.error().kind();
 }
@@ -109,17 +134,22 @@ TEST(Resume, OnlyWhereNothingIsMissing) {
 }
 
 TEST(Resume, AcrossAFailoverThatLostNothingOfOurs) {
-  const std::string history = "1\t0/50\tno recovery target specified\n\n2\t0/200\tno recovery target specified\n";
+  const std::string history =
+      "1\t0/50\tno recovery target specified\n\n2\t0/200\tno recovery target specified\n";
   EXPECT_TRUE(CheckResume(kPosition, {5, 3, 0}, history, "s", GoodSlot(), "db").ok());
-  EXPECT_EQ(Resume({5, 3, 0}, GoodSlot(), "1\t0/50\tx\n2\t0/1FF\tx\n"), ErrorKind::kFenced);  // we hold more than the new primary
-  EXPECT_EQ(Resume({5, 3, 0}, GoodSlot(), "1\t0/50\tx\n"), ErrorKind::kFenced);               // not our branch
+  EXPECT_EQ(Resume({5, 3, 0}, GoodSlot(), "1\t0/50\tx\n2\t0/1FF\tx\n"),
+            ErrorKind::kFenced);  // we hold more than the new primary
+  EXPECT_EQ(Resume({5, 3, 0}, GoodSlot(), "1\t0/50\tx\n"), ErrorKind::kFenced);  // not our branch
   EXPECT_EQ(Resume({5, 3, 0}, GoodSlot(), ""), ErrorKind::kFenced);
 }
 
 TEST(Chunks, CoverEachRelationOnce) {
-  const auto chunks = PlanChunks({{0, "a", 0}, {1, "b", 8192 * 10}, {2, "c", 8192 * 4}}, 8192 * 4, 8192);
+  const auto chunks =
+      PlanChunks({{0, "a", 0}, {1, "b", 8192 * 10}, {2, "c", 8192 * 4}}, 8192 * 4, 8192);
   std::vector<std::string> shown;
-  for (const SnapshotChunk& c : chunks) shown.push_back(c.relation + " " + std::to_string(c.first_block) + ".." + std::to_string(c.end_block));
+  for (const SnapshotChunk& c : chunks)
+    shown.push_back(c.relation + " " + std::to_string(c.first_block) + ".." +
+                    std::to_string(c.end_block));
   EXPECT_THAT(shown, ElementsAre("a 0..-1", "b 0..4", "b 4..-1", "c 0..-1"));
 }
 
@@ -128,16 +158,25 @@ TEST(Chunks, Sql) {
   schema.columns.resize(2);
   schema.columns[0].name = "a";
   schema.columns[1].name = "b\"c";
-  EXPECT_EQ(ChunkSql({0, "s.t", 0, -1}, schema), R"(COPY (SELECT "a","b""c" FROM ONLY s.t) TO STDOUT)");
-  EXPECT_EQ(ChunkSql({0, "s.t", 4, 8}, schema),
-            R"(COPY (SELECT "a","b""c" FROM ONLY s.t WHERE ctid >= '(4,0)'::tid AND ctid < '(8,0)'::tid) TO STDOUT)");
-  EXPECT_EQ(ChunkSql({0, "s.t", 0, 8}, schema), R"(COPY (SELECT "a","b""c" FROM ONLY s.t WHERE ctid < '(8,0)'::tid) TO STDOUT)");
+  EXPECT_EQ(ChunkSql({0, "s.t", 0, -1}, schema),
+            R"(COPY (SELECT "a","b""c" FROM ONLY s.t) TO STDOUT)");
+  EXPECT_EQ(
+      ChunkSql({0, "s.t", 4, 8}, schema),
+      R"(COPY (SELECT "a","b""c" FROM ONLY s.t WHERE ctid >= '(4,0)'::tid AND ctid < '(8,0)'::tid) TO STDOUT)");
+  EXPECT_EQ(ChunkSql({0, "s.t", 0, 8}, schema),
+            R"(COPY (SELECT "a","b""c" FROM ONLY s.t WHERE ctid < '(8,0)'::tid) TO STDOUT)");
 }
 
 TEST(Keys, AreComparedAsPostgresDoesOrRefused) {
-  const auto judge = [](std::string type, char kind = 'b', bool typmod = false, bool deterministic = true) {
-    return JudgeKey({.relation_oid = 1, .column = "k", .type_name = std::move(type), .type_kind = kind, .has_typmod = typmod,
-                     .deterministic = deterministic}).fitness;
+  const auto judge = [](std::string type, char kind = 'b', bool typmod = false,
+                        bool deterministic = true) {
+    return JudgeKey({.relation_oid = 1,
+                     .column = "k",
+                     .type_name = std::move(type),
+                     .type_kind = kind,
+                     .has_typmod = typmod,
+                     .deterministic = deterministic})
+        .fitness;
   };
   EXPECT_EQ(judge("int8"), KeyFitness::kFit);
   EXPECT_EQ(judge("text"), KeyFitness::kFit);
@@ -155,12 +194,15 @@ TEST(SqlStates, SayWhatToDo) {
   EXPECT_EQ(KindOfSqlState("57P01"), ErrorKind::kUnavailable);  // terminated by an administrator
   EXPECT_EQ(KindOfSqlState("55006"), ErrorKind::kUnavailable);
   EXPECT_EQ(KindOfSqlState("58P01"), ErrorKind::kFenced);
-  EXPECT_EQ(KindOfSqlState("42601"), ErrorKind::kInternal);     // a syntax error in our own SQL
+  EXPECT_EQ(KindOfSqlState("42601"), ErrorKind::kInternal);  // a syntax error in our own SQL
 }
 
 SourceFacts GoodFacts() {
   SourceFacts facts;
-  facts.settings = {{"wal_level", "logical"}, {"max_replication_slots", "10"}, {"max_wal_senders", "10"}, {"server_encoding", "UTF8"},
+  facts.settings = {{"wal_level", "logical"},
+                    {"max_replication_slots", "10"},
+                    {"max_wal_senders", "10"},
+                    {"server_encoding", "UTF8"},
                     {"max_slot_wal_keep_size", "10GB"}};
   facts.server_version = 150018;
   facts.database = "db";
@@ -173,7 +215,8 @@ SourceFacts GoodFacts() {
 std::string Problems(const SourceFacts& facts) {
   std::string problems;
   for (const Finding& f : Judge(facts, {})) {
-    if (f.level != Finding::Level::kOk) problems += std::string(LevelName(f.level)) + " " + f.topic + " [" + f.cure + "]\n";
+    if (f.level != Finding::Level::kOk)
+      problems += std::string(LevelName(f.level)) + " " + f.topic + " [" + f.cure + "]\n";
   }
   return problems;
 }
@@ -197,6 +240,16 @@ error table "public"."a" [GRANT SELECT ON "public"."a" TO "me"]
 )");
 }
 
+TEST(CheckSource, APublicationThatHasToBeMadeNeedsAnOwner) {
+  SourceFacts facts = GoodFacts();
+  facts.foreign_owners = {"shop"};
+  EXPECT_EQ(Problems(facts), "");  // it is made already
+  facts.publication = {};
+  EXPECT_TRUE(Problems(facts).starts_with("error publication [CREATE PUBLICATION")) << Problems(facts);
+  facts.superuser = true;
+  EXPECT_TRUE(Problems(facts).starts_with("warn publication [CREATE PUBLICATION")) << Problems(facts);
+}
+
 TEST(CheckSource, LooksAtEachTable) {
   SourceFacts facts = GoodFacts();
   TableEntry unlogged = Table("u");
@@ -205,7 +258,11 @@ TEST(CheckSource, LooksAtEachTable) {
   facts.all_tables = {Table("a"), Table("n", false), unlogged};
   facts.insert_publication = ExistingInsert({R"("public"."n")"}, true);
   facts.generated_columns[Table("a").oid] = {"g"};
-  facts.keys = {{.relation_oid = Table("a").oid, .column = "k", .type_name = "citext", .type_kind = 'b', .has_typmod = false,
+  facts.keys = {{.relation_oid = Table("a").oid,
+                 .column = "k",
+                 .type_name = "citext",
+                 .type_kind = 'b',
+                 .has_typmod = false,
                  .deterministic = true}};
   EXPECT_EQ(Problems(facts), R"(warn table public.u [ALTER TABLE "public"."u" SET LOGGED]
 error table public.a []

@@ -15,15 +15,22 @@ namespace {
 
 Status CheckServer(Connection& connection) {
   if (connection.server_version() < 140000) {
-    return Fail(ErrorKind::kUnsupported, "the source is PostgreSQL {}; 14 or later is needed", connection.server_version() / 10000);
+    return Fail(ErrorKind::kUnsupported, "the source is PostgreSQL {}; 14 or later is needed",
+                connection.server_version() / 10000);
   }
-  MR_ASSIGN(const Rows row, connection.Query("SELECT current_setting('wal_level'), current_setting('server_encoding')"));
+  MR_ASSIGN(
+      const Rows row,
+      connection.Query("SELECT current_setting('wal_level'), current_setting('server_encoding')"));
   if (row.Text(0, 0) != "logical") {
-    return Fail(ErrorKind::kInvalidInput, "the source has wal_level = {}; run ALTER SYSTEM SET wal_level = logical and restart it",
-                row.Text(0, 0));
+    return Fail(
+        ErrorKind::kInvalidInput,
+        "the source has wal_level = {}; run ALTER SYSTEM SET wal_level = logical and restart it",
+        row.Text(0, 0));
   }
   if (row.Text(0, 1) == "SQL_ASCII") {
-    return Fail(ErrorKind::kUnsupported, "the source database has encoding SQL_ASCII: its text is of no known encoding; re-create it as UTF8");
+    return Fail(ErrorKind::kUnsupported,
+                "the source database has encoding SQL_ASCII: its text is of no known encoding; "
+                "re-create it as UTF8");
   }
   return {};
 }
@@ -34,7 +41,8 @@ Result<std::unique_ptr<PostgresSource>> PostgresSource::Open(PostgresSourceOptio
   std::unique_ptr<PostgresSource> source(new PostgresSource(std::move(options)));
   MR_ASSIGN(source->catalog_, Connection::Open(source->options_, Connection::Mode::kSql));
   MR_TRY(CheckServer(*source->catalog_));
-  for (const TableSchema& schema : source->options_.known_schemas) source->known_[schema.relation_oid] = schema;
+  for (const TableSchema& schema : source->options_.known_schemas)
+    source->known_[schema.relation_oid] = schema;
   return source;
 }
 
@@ -45,12 +53,15 @@ PostgresSource::~PostgresSource() {
 
 bool PostgresSource::Captures(const std::string& qualified_name) const {
   const auto any = [&](const std::vector<std::string>& patterns) {
-    return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& p) { return MatchesGlob(p, qualified_name); });
+    return std::any_of(patterns.begin(), patterns.end(),
+                       [&](const std::string& p) { return MatchesGlob(p, qualified_name); });
   };
-  return (options_.include_tables.empty() || any(options_.include_tables)) && !any(options_.exclude_tables);
+  return (options_.include_tables.empty() || any(options_.include_tables)) &&
+         !any(options_.exclude_tables);
 }
 
-Status PostgresSource::Prepare(const ResumePoint& resume, const std::function<Status()>& before_create) {
+Status PostgresSource::Prepare(const ResumePoint& resume,
+                               const std::function<Status()>& before_create) {
   created_slot_.reset();
   start_.reset();
   replication_.reset();
@@ -62,25 +73,33 @@ Status PostgresSource::Prepare(const ResumePoint& resume, const std::function<St
   tables_ = SelectTables(all, options_.include_tables, options_.exclude_tables);
   for (const TableEntry& table : all) {
     if (table.unlogged && Captures(table.QualifiedName())) {
-      log::Warn("capture", "table {} is unlogged: it writes no WAL and is left out", table.QualifiedName());
+      log::Warn("capture", "table {} is unlogged: it writes no WAL and is left out",
+                table.QualifiedName());
     }
   }
   MR_ASSIGN(const auto slot, ReadSlot(*catalog_, options_.slot));
   if (resume.position) return Resume(*resume.position, slot);
   if (tables_.empty() && !options_.include_tables.empty()) {
-    return Fail(ErrorKind::kInvalidInput, "no table of database {} matches the list of tables to capture", catalog_->database());
+    return Fail(ErrorKind::kInvalidInput,
+                "no table of database {} matches the list of tables to capture",
+                catalog_->database());
   }
   if (slot && !resume.snapshot_running) {
     if (options_.adopt_slot) return AdoptSlot(*slot);
     return Fail(ErrorKind::kInvalidInput,
-                "slot {} exists already, but Bronze holds nothing of it; drop it with SELECT pg_drop_replication_slot('{}'), choose another "
-                "slot name, or set adopt_slot to go on from it without a snapshot", options_.slot, options_.slot);
+                "slot {} exists already, but Bronze holds nothing of it; drop it with SELECT "
+                "pg_drop_replication_slot('{}'), choose another "
+                "slot name, or set adopt_slot to go on from it without a snapshot",
+                options_.slot, options_.slot);
   }
   if (slot) {
     if (slot->active) {
-      return Fail(ErrorKind::kUnavailable, "slot {} is being read by another process (server pid {})", options_.slot, slot->active_pid);
+      return Fail(ErrorKind::kUnavailable,
+                  "slot {} is being read by another process (server pid {})", options_.slot,
+                  slot->active_pid);
     }
-    log::Info("capture", "slot {} is of a snapshot that did not finish: beginning again", options_.slot);
+    log::Info("capture", "slot {} is of a snapshot that did not finish: beginning again",
+              options_.slot);
     MR_TRY(DropSlot(*replication_, options_.slot));
   }
   return CreateOwnSlot(before_create);
@@ -88,34 +107,43 @@ Status PostgresSource::Prepare(const ResumePoint& resume, const std::function<St
 
 Status PostgresSource::CreatePublications() {
   MR_ASSIGN(const PublicationState main, ReadPublication(*catalog_, options_.publication));
-  MR_ASSIGN(const PublicationState insert_only, ReadPublication(*catalog_, InsertPublication(options_.publication)));
+  MR_ASSIGN(const PublicationState insert_only,
+            ReadPublication(*catalog_, InsertPublication(options_.publication)));
   const PublicationPlan plan = PlanPublications(options_.publication, tables_, main, insert_only);
   for (const std::string& warning : plan.warnings) log::Warn("capture", "{}", warning);
   for (const std::string& statement : plan.statements) log::Info("capture", "{}", statement);
   return ApplyPublications(*catalog_, plan);
 }
 
-// When streaming goes on. Publications that we made are TableWatcher's to change; to others tables are added here, and what these hold
-// already is not carried.
+// When streaming goes on. Publications that we made are TableWatcher's to change; to others tables
+// are added here, and what these hold already is not carried.
 Status PostgresSource::KeepPublications() {
   MR_ASSIGN(const PublicationState main, ReadPublication(*catalog_, options_.publication));
   if (!main.exists) {
-    return Fail(ErrorKind::kFenced, "publication {} does not exist any more, and changes since cannot be decoded without it: start again with "
-                "an empty Bronze folder and a new slot", options_.publication);
+    return Fail(ErrorKind::kFenced,
+                "publication {} does not exist any more, and changes since cannot be decoded "
+                "without it: start again with "
+                "an empty Bronze folder and a new slot",
+                options_.publication);
   }
   return main.managed ? Status() : CreatePublications();
 }
 
-// Silver finds rows by their key, so a key that it cannot compare is refused before anything is captured.
+// Silver finds rows by their key, so a key that it cannot compare is refused before anything is
+// captured.
 Status PostgresSource::CheckKeys() {
   MR_ASSIGN(const auto keys, ReadKeyColumns(*catalog_));
   for (const KeyColumn& key : keys) {
-    const auto table = std::find_if(tables_.begin(), tables_.end(), [&](const TableEntry& t) { return t.oid == key.relation_oid; });
+    const auto table = std::find_if(tables_.begin(), tables_.end(),
+                                    [&](const TableEntry& t) { return t.oid == key.relation_oid; });
     if (table == tables_.end()) continue;
     const KeyVerdict verdict = JudgeKey(key);
     if (verdict.fitness != KeyFitness::kUnfit) continue;
-    return Fail(ErrorKind::kUnsupported, "table {}: key column '{}' cannot be compared outside of PostgreSQL: {}; exclude the table, or give "
-                "it another key", table->QualifiedName(), key.column, verdict.reason);
+    return Fail(ErrorKind::kUnsupported,
+                "table {}: key column '{}' cannot be compared outside of PostgreSQL: {}; exclude "
+                "the table, or give "
+                "it another key",
+                table->QualifiedName(), key.column, verdict.reason);
   }
   return {};
 }
@@ -128,11 +156,13 @@ Status PostgresSource::CreateOwnSlot(const std::function<Status()>& before_creat
   MR_FAILPOINT("capture.publications_ready");
   MR_ASSIGN(created_slot_, CreateSlot(*replication_, options_.slot));
   MR_FAILPOINT("capture.slot_created");
-  log::Info("capture", "slot {} created, consistent point {}", options_.slot, FormatLsn(created_slot_->consistent_point));
+  log::Info("capture", "slot {} created, consistent point {}", options_.slot,
+            FormatLsn(created_slot_->consistent_point));
   return {};
 }
 
-Status PostgresSource::Resume(const SourcePosition& position, const std::optional<SlotState>& slot) {
+Status PostgresSource::Resume(const SourcePosition& position,
+                              const std::optional<SlotState>& slot) {
   std::string history;
   if (system_.timeline != position.timeline) {
     auto answer = replication_->Query(Format("TIMELINE_HISTORY {}", system_.timeline));
@@ -146,24 +176,33 @@ Status PostgresSource::Resume(const SourcePosition& position, const std::optiona
 }
 
 Status PostgresSource::AdoptSlot(const SlotState& slot) {
-  SourcePosition position{.system_id = system_.system_id, .timeline = system_.timeline, .last = {},
-                          .resume_lsn = slot.confirmed_flush.value_or(0), .commit_time = 0};
+  SourcePosition position{.system_id = system_.system_id,
+                          .timeline = system_.timeline,
+                          .last = {},
+                          .resume_lsn = slot.confirmed_flush.value_or(0),
+                          .commit_time = 0};
   if (position.resume_lsn > 0) position.last.commit_lsn = position.resume_lsn - 1;
   MR_TRY(CheckResume(position, system_, "", options_.slot, slot, catalog_->database()));
   MR_TRY(KeepPublications());
   start_ = position;
-  log::Warn("capture", "slot {} adopted at {}: rows that the tables have already are not carried", options_.slot,
-            FormatLsn(position.resume_lsn));
+  log::Warn("capture", "slot {} adopted at {}: rows that the tables have already are not carried",
+            options_.slot, FormatLsn(position.resume_lsn));
   return {};
 }
 
-Status PostgresSource::Snapshot(RecordSink& sink, const std::function<void(const SnapshotProgress&)>& progress, std::stop_token stop) {
+Status PostgresSource::Snapshot(RecordSink& sink,
+                                const std::function<void(const SnapshotProgress&)>& progress,
+                                std::stop_token stop) {
   if (!created_slot_) return Fail(ErrorKind::kInternal, "snapshot without a slot of its own");
-  MR_ASSIGN(const SnapshotResult result, ReadSnapshot(options_, tables_, *created_slot_, sink, progress, stop));
+  MR_ASSIGN(const SnapshotResult result,
+            ReadSnapshot(options_, tables_, *created_slot_, sink, progress, stop));
   for (const TableSchema& schema : result.schemas) known_[schema.relation_oid] = schema;
   const Lsn point = created_slot_->consistent_point;
-  SourcePosition position{.system_id = system_.system_id, .timeline = system_.timeline, .last = {point - 1, result.max_ordinal},
-                          .resume_lsn = point, .commit_time = result.time};
+  SourcePosition position{.system_id = system_.system_id,
+                          .timeline = system_.timeline,
+                          .last = {point - 1, result.max_ordinal},
+                          .resume_lsn = point,
+                          .commit_time = result.time};
   RecordBatch last;
   last.ends_snapshot = true;
   last.ends_at = position;
@@ -173,7 +212,12 @@ Status PostgresSource::Snapshot(RecordSink& sink, const std::function<void(const
   created_slot_.reset();
   if (progress) {
     const auto total = static_cast<int64_t>(tables_.size());
-    progress({.table = "", .rows = 0, .estimated_rows = -1, .tables_done = total, .tables_total = total, .finished = true});
+    progress({.table = "",
+              .rows = 0,
+              .estimated_rows = -1,
+              .tables_done = total,
+              .tables_total = total,
+              .finished = true});
   }
   return {};
 }
@@ -198,14 +242,17 @@ void PostgresSource::AdvanceSlot() {
   }
   const auto advanced = catalog_->Query(
       "SELECT pg_replication_slot_advance(slot_name, $2::pg_lsn) FROM pg_replication_slots "
-      "WHERE slot_name = $1 AND confirmed_flush_lsn < $2::pg_lsn AND NOT active", {options_.slot, FormatLsn(confirmed)});
-  if (!advanced.ok()) log::Warn("capture", "slot {} was not moved: {}", options_.slot, advanced.error().message());
+      "WHERE slot_name = $1 AND confirmed_flush_lsn < $2::pg_lsn AND NOT active",
+      {options_.slot, FormatLsn(confirmed)});
+  if (!advanced.ok())
+    log::Warn("capture", "slot {} was not moved: {}", options_.slot, advanced.error().message());
 }
 
 Result<Lsn> PostgresSource::CurrentLsn() {
   MR_ASSIGN(auto connection, Connection::Open(options_, Connection::Mode::kSql));
-  MR_ASSIGN(const Rows row, connection->Query(
-      "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END"));
+  MR_ASSIGN(const Rows row,
+            connection->Query("SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() "
+                              "ELSE pg_current_wal_flush_lsn() END"));
   return ParseLsn(row.Text(0, 0));
 }
 
@@ -218,7 +265,8 @@ Result<std::unique_ptr<CapturedTable>> PostgresSource::Resolve(const RelationMes
   return ResolveOnce(relation);
 }
 
-Result<std::unique_ptr<CapturedTable>> PostgresSource::ResolveOnce(const RelationMessage& relation) {
+Result<std::unique_ptr<CapturedTable>> PostgresSource::ResolveOnce(
+    const RelationMessage& relation) {
   const std::string name = relation.schema + "." + relation.table;
   MR_ASSIGN(const LiveTable live, ReadLiveTable(*catalog_, relation.oid));
   const auto known = known_.find(relation.oid);
@@ -226,13 +274,19 @@ Result<std::unique_ptr<CapturedTable>> PostgresSource::ResolveOnce(const Relatio
   const auto reconciled = ReconcileColumns(name, previous, relation.columns, live.columns);
   if (!reconciled.ok()) {
     if (!managed_ || live.columns.empty()) return reconciled.error();
-    // Its rows as they are now say for certain what the stream cannot: what changed in between is lost to history, the state is not.
-    log::Warn("capture", "{}. That is done now; changes up to then are left out", reconciled.error().message());
+    // Its rows as they are now say for certain what the stream cannot: what changed in between is
+    // lost to history, the state is not.
+    log::Warn("capture", "{}. That is done now; changes up to then are left out",
+              reconciled.error().message());
     watcher_->Renew(relation.oid);
     known_.erase(relation.oid);
-    TableSchema unknown{.relation_oid = relation.oid, .schema = relation.schema, .table = relation.table,
-                        .replica_identity = ReplicaIdentity::kDefault, .columns = {}};
-    auto placeholder = std::make_unique<CapturedTable>(Capture(options_.name, std::move(unknown), {}, {}));
+    TableSchema unknown{.relation_oid = relation.oid,
+                        .schema = relation.schema,
+                        .table = relation.table,
+                        .replica_identity = ReplicaIdentity::kDefault,
+                        .columns = {}};
+    auto placeholder =
+        std::make_unique<CapturedTable>(Capture(options_.name, std::move(unknown), {}, {}));
     placeholder->pending = true;
     return placeholder;
   }
@@ -243,11 +297,12 @@ Result<std::unique_ptr<CapturedTable>> PostgresSource::ResolveOnce(const Relatio
   MR_ASSIGN(const auto names, TypeCatalog::FormatTypes(*catalog_, relation.columns));
   DescribedTable described = Describe(relation, attnums, live, names, types_);
   if (previous == nullptr || Fingerprint(*previous) != Fingerprint(described.schema)) {
-    log::Info("capture", "table {}: {} columns, schema {}", name, described.schema.columns.size(), Fingerprint(described.schema));
+    log::Info("capture", "table {}: {} columns, schema {}", name, described.schema.columns.size(),
+              Fingerprint(described.schema));
   }
   known_[relation.oid] = described.schema;
-  auto table = std::make_unique<CapturedTable>(
-      Capture(options_.name, std::move(described.schema), described.delimiters, described.identity));
+  auto table = std::make_unique<CapturedTable>(Capture(options_.name, std::move(described.schema),
+                                                       described.delimiters, described.identity));
   table->pending = watcher_->IsPending(relation.oid);
   return table;
 }

@@ -18,18 +18,21 @@
 
 namespace millrace::postgres {
 
-// PostgreSQL (14 and later) by logical replication with pgoutput: port/source.h. One slot, up to two publications, events of the `exact`
-// profile. Prepare, Snapshot and Stream are called from one thread; Confirm and CurrentLsn from any.
+// PostgreSQL (14 and later) by logical replication with pgoutput: port/source.h. One slot, up to
+// two publications, events of the `exact` profile. Prepare, Snapshot and Stream are called from one
+// thread; Confirm and CurrentLsn from any.
 class PostgresSource final : public Source {
  public:
-  // Connects and checks what has to hold for any run: wal_level, encoding, version. Changes nothing on the server.
+  // Connects and checks what has to hold for any run: wal_level, encoding, version. Changes nothing
+  // on the server.
   static Result<std::unique_ptr<PostgresSource>> Open(PostgresSourceOptions options);
 
   ~PostgresSource() override;
 
   Status Prepare(const ResumePoint& resume, const std::function<Status()>& before_create) override;
   bool needs_snapshot() const override { return created_slot_.has_value(); }
-  Status Snapshot(RecordSink& sink, const std::function<void(const SnapshotProgress&)>& progress, std::stop_token stop) override;
+  Status Snapshot(RecordSink& sink, const std::function<void(const SnapshotProgress&)>& progress,
+                  std::stop_token stop) override;
   Status Stream(RecordSink& sink, std::optional<Lsn> until_lsn, std::stop_token stop) override;
   void Confirm(const SourcePosition& position) override;
   Result<Lsn> CurrentLsn() override;
@@ -45,11 +48,13 @@ class PostgresSource final : public Source {
   Status Resume(const SourcePosition& position, const std::optional<SlotState>& slot);
   Status AdoptSlot(const SlotState& slot);
   // Reads a large backlog, up to `until` or until little is left, through the SQL interface.
-  Status ReadBacklog(const std::string& publication_names, TableWatcher& watcher, ChangeDecoder& decoder, BatchWriter& writer,
-                     std::optional<Lsn> until, std::stop_token stop);
+  Status ReadBacklog(const std::string& publication_names, TableWatcher& watcher,
+                     ChangeDecoder& decoder, BatchWriter& writer, std::optional<Lsn> until,
+                     std::stop_token stop);
   // The slot to what was confirmed while no stream told it.
   void AdvanceSlot();
-  Status ReadArrival(TableWatcher& watcher, ChangeDecoder& decoder, BatchWriter& writer, std::stop_token stop);
+  Status ReadArrival(TableWatcher& watcher, ChangeDecoder& decoder, BatchWriter& writer,
+                     std::stop_token stop);
   Result<std::unique_ptr<CapturedTable>> Resolve(const RelationMessage& relation);
   Result<std::unique_ptr<CapturedTable>> ResolveOnce(const RelationMessage& relation);
   bool Captures(const std::string& qualified_name) const;
@@ -60,17 +65,19 @@ class PostgresSource final : public Source {
   SystemIdentity system_;
   std::vector<TableEntry> tables_;
   std::optional<CreatedSlot> created_slot_;
-  std::optional<SourcePosition> start_;      // where streaming begins
-  bool managed_ = false;                     // the publication is ours to change
+  std::optional<SourcePosition> start_;  // where streaming begins
+  bool managed_ = false;                 // the publication is ours to change
   TypeCatalog types_;
-  std::map<uint32_t, TableSchema> known_;    // by relation oid: the version before
+  std::map<uint32_t, TableSchema> known_;  // by relation oid: the version before
 
-  // Stays open after Stream returned, so that what is confirmed then still reaches the slot; until Prepare or the end of this object.
+  // Stays open after Stream returned, so that what is confirmed then still reaches the slot; until
+  // Prepare or the end of this object.
   std::unique_ptr<ReplicationStream> stream_;
   Lsn confirmed_ = 0;
-  bool slot_behind_ = false;                 // what was confirmed while no stream was open has not reached the slot
+  // What was confirmed while no stream was open has not reached the slot.
+  bool slot_behind_ = false;
   std::unique_ptr<TableWatcher> watcher_;
-  std::mutex stream_mutex_;                  // guards the three
+  std::mutex stream_mutex_;  // guards stream_, confirmed_, slot_behind_ and watcher_
 };
 
 }  // namespace millrace::postgres

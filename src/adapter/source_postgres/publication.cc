@@ -9,7 +9,8 @@
 namespace millrace::postgres {
 namespace {
 
-// Says that a publication is ours; followed by kPending and oids while rows of new tables still have to be read.
+// Says that a publication is ours; followed by kPending and oids while rows of new tables still
+// have to be read.
 constexpr std::string_view kComment = "managed by millrace";
 constexpr std::string_view kPending = ", rows pending of";
 
@@ -19,46 +20,63 @@ std::string Only(const std::vector<std::string>& tables) {
   return Join(parts, ", ");
 }
 
-std::vector<std::string> Minus(const std::vector<std::string>& a, const std::vector<std::string>& b) {
+std::vector<std::string> Minus(const std::vector<std::string>& a,
+                               const std::vector<std::string>& b) {
   std::vector<std::string> rest;
   std::set_difference(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(rest));
   return rest;
 }
 
-void PlanOne(const std::string& name, bool insert_only, std::vector<std::string> wanted, const PublicationState& state,
-             PublicationPlan& plan) {
+void PlanOne(const std::string& name, bool insert_only, std::vector<std::string> wanted,
+             const PublicationState& state, PublicationPlan& plan) {
   std::sort(wanted.begin(), wanted.end());
   const std::string quoted = QuoteIdentifier(name);
   if (!state.exists) {
     if (insert_only && wanted.empty()) return;
     const std::string tables = wanted.empty() ? "" : " FOR " + Only(wanted);
-    plan.statements.push_back(Format("CREATE PUBLICATION {}{} WITH (publish = '{}', publish_via_partition_root = true)", quoted, tables,
-                                     insert_only ? "insert, truncate" : "insert, update, delete, truncate"));
-    plan.statements.push_back(Format("COMMENT ON PUBLICATION {} IS {}", quoted, QuoteLiteral(kComment)));
+    plan.statements.push_back(Format(
+        "CREATE PUBLICATION {}{} WITH (publish = '{}', publish_via_partition_root = true)", quoted,
+        tables, insert_only ? "insert, truncate" : "insert, update, delete, truncate"));
+    plan.statements.push_back(
+        Format("COMMENT ON PUBLICATION {} IS {}", quoted, QuoteLiteral(kComment)));
     return;
   }
   if (state.all_tables) {
-    plan.warnings.push_back(Format("publication {} is FOR ALL TABLES: PostgreSQL refuses UPDATE and DELETE on each table that it cannot "
-                                   "identify rows of", name));
+    plan.warnings.push_back(
+        Format("publication {} is FOR ALL TABLES: PostgreSQL refuses UPDATE and DELETE on each "
+               "table that it cannot "
+               "identify rows of",
+               name));
     return;
   }
   if (!state.via_root) {
-    plan.warnings.push_back(Format("publication {} has publish_via_partition_root = false: changes of partitions do not reach their root; "
-                                   "run ALTER PUBLICATION {} SET (publish_via_partition_root = true)", name, quoted));
+    plan.warnings.push_back(
+        Format("publication {} has publish_via_partition_root = false: changes of partitions do "
+               "not reach their root; "
+               "run ALTER PUBLICATION {} SET (publish_via_partition_root = true)",
+               name, quoted));
   }
   if (!insert_only && !(state.insert && state.update && state.remove && state.truncate)) {
-    plan.warnings.push_back(Format("publication {} does not publish all of insert, update, delete and truncate: those changes will be "
-                                   "missing", name));
+    plan.warnings.push_back(
+        Format("publication {} does not publish all of insert, update, delete and truncate: those "
+               "changes will be "
+               "missing",
+               name));
   }
   if (insert_only && (state.update || state.remove)) {
-    plan.warnings.push_back(Format("publication {} publishes more than insert and truncate: PostgreSQL refuses UPDATE and DELETE on its "
-                                   "tables", name));
+    plan.warnings.push_back(
+        Format("publication {} publishes more than insert and truncate: PostgreSQL refuses UPDATE "
+               "and DELETE on its "
+               "tables",
+               name));
   }
-  const std::vector<std::string> missing = Minus(wanted, state.tables), extra = Minus(state.tables, wanted);
+  const std::vector<std::string> missing = Minus(wanted, state.tables),
+                                 extra = Minus(state.tables, wanted);
   if (state.managed && !extra.empty()) {
     plan.statements.push_back(Format("ALTER PUBLICATION {} DROP {}", quoted, Only(extra)));
   }
-  if (!missing.empty()) plan.statements.push_back(Format("ALTER PUBLICATION {} ADD {}", quoted, Only(missing)));
+  if (!missing.empty())
+    plan.statements.push_back(Format("ALTER PUBLICATION {} ADD {}", quoted, Only(missing)));
 }
 
 }  // namespace
@@ -67,9 +85,11 @@ std::string InsertPublication(const std::string& name) { return name + "_insert"
 
 Result<PublicationState> ReadPublication(Connection& connection, const std::string& name) {
   PublicationState state;
-  MR_ASSIGN(const Rows row, connection.Query(
-      "SELECT puballtables, pubinsert, pubupdate, pubdelete, pubtruncate, pubviaroot, obj_description(oid, 'pg_publication') "
-      "FROM pg_publication WHERE pubname = $1", {name}));
+  MR_ASSIGN(const Rows row,
+            connection.Query("SELECT puballtables, pubinsert, pubupdate, pubdelete, pubtruncate, "
+                             "pubviaroot, obj_description(oid, 'pg_publication') "
+                             "FROM pg_publication WHERE pubname = $1",
+                             {name}));
   if (row.empty()) return state;
   state.exists = true;
   state.all_tables = row.Bool(0, 0);
@@ -88,23 +108,30 @@ Result<PublicationState> ReadPublication(Connection& connection, const std::stri
       }
     }
   }
-  MR_ASSIGN(const Rows tables, connection.Query(
-      "SELECT n.nspname, c.relname FROM pg_publication p JOIN pg_publication_rel r ON r.prpubid = p.oid "
-      "JOIN pg_class c ON c.oid = r.prrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE p.pubname = $1", {name}));
-  for (int i = 0; i < tables.size(); ++i) state.tables.push_back(QualifiedIdentifier(tables.Text(i, 0), tables.Text(i, 1)));
+  MR_ASSIGN(const Rows tables,
+            connection.Query("SELECT n.nspname, c.relname FROM pg_publication p JOIN "
+                             "pg_publication_rel r ON r.prpubid = p.oid "
+                             "JOIN pg_class c ON c.oid = r.prrelid JOIN pg_namespace n ON n.oid = "
+                             "c.relnamespace WHERE p.pubname = $1",
+                             {name}));
+  for (int i = 0; i < tables.size(); ++i)
+    state.tables.push_back(QualifiedIdentifier(tables.Text(i, 0), tables.Text(i, 1)));
   std::sort(state.tables.begin(), state.tables.end());
   return state;
 }
 
-PublicationPlan PlanPublications(const std::string& name, const std::vector<TableEntry>& tables, const PublicationState& main,
+PublicationPlan PlanPublications(const std::string& name, const std::vector<TableEntry>& tables,
+                                 const PublicationState& main,
                                  const PublicationState& insert_only) {
   std::vector<std::string> identified, others;
   for (const TableEntry& table : tables) {
-    (table.identifies_rows ? identified : others).push_back(QualifiedIdentifier(table.schema, table.table));
+    (table.identifies_rows ? identified : others)
+        .push_back(QualifiedIdentifier(table.schema, table.table));
   }
   PublicationPlan plan;
   PlanOne(name, false, std::move(identified), main, plan);
-  PlanOne(InsertPublication(name), true, main.all_tables ? std::vector<std::string>() : std::move(others), insert_only, plan);
+  PlanOne(InsertPublication(name), true,
+          main.all_tables ? std::vector<std::string>() : std::move(others), insert_only, plan);
   return plan;
 }
 
@@ -124,9 +151,10 @@ Status ApplyPublications(Connection& connection, const PublicationPlan& plan) {
     MR_TRY(connection.Execute("ROLLBACK"));
     if (status.error().kind() != ErrorKind::kPermission) return status.error().Wrap("publication");
     return Fail(ErrorKind::kPermission,
-                "{}; either GRANT CREATE ON DATABASE {} TO {} and make that role the owner of the tables, or let an owner run: {};",
-                status.error().message(), QuoteIdentifier(connection.database()), QuoteIdentifier(connection.user()),
-                Join(plan.statements, "; "));
+                "{}; either GRANT CREATE ON DATABASE {} TO {} and make that role the owner of the "
+                "tables, or let an owner run: {};",
+                status.error().message(), QuoteIdentifier(connection.database()),
+                QuoteIdentifier(connection.user()), Join(plan.statements, "; "));
   }
   return connection.Execute("COMMIT");
 }
@@ -134,12 +162,16 @@ Status ApplyPublications(Connection& connection, const PublicationPlan& plan) {
 Result<std::string> PublicationNames(Connection& connection, const std::string& name) {
   std::vector<std::string> names;
   for (const std::string& candidate : {name, InsertPublication(name)}) {
-    MR_ASSIGN(const Rows row, connection.Query("SELECT 1 FROM pg_publication WHERE pubname = $1", {candidate}));
+    MR_ASSIGN(const Rows row,
+              connection.Query("SELECT 1 FROM pg_publication WHERE pubname = $1", {candidate}));
     if (!row.empty()) names.push_back(QuoteIdentifier(candidate));
   }
   if (names.empty()) {
-    return Fail(ErrorKind::kFenced, "publication {} does not exist: it was dropped, and changes since cannot be decoded; drop the slot and "
-                "take a new snapshot", name);
+    return Fail(ErrorKind::kFenced,
+                "publication {} does not exist: it was dropped, and changes since cannot be "
+                "decoded; drop the slot and "
+                "take a new snapshot",
+                name);
   }
   return Join(names, ",");
 }

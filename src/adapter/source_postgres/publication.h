@@ -9,8 +9,9 @@
 #include "adapter/source_postgres/connection.h"
 #include "base/result.h"
 
-// The two publications of a source. `<name>` publishes everything of the tables whose rows PostgreSQL can identify; `<name>_insert`
-// publishes INSERT and TRUNCATE of the others, because publishing their updates would make PostgreSQL refuse the user's UPDATE and DELETE.
+// The two publications of a source. `<name>` publishes everything of the tables whose rows
+// PostgreSQL can identify; `<name>_insert` publishes INSERT and TRUNCATE of the others, because
+// publishing their updates would make PostgreSQL refuse the user's UPDATE and DELETE.
 namespace millrace::postgres {
 
 struct PublicationState {
@@ -20,7 +21,8 @@ struct PublicationState {
   bool via_root = false;
   bool managed = false;             // made by us: carries our comment
   std::vector<std::string> tables;  // qualified and quoted, sorted
-  std::vector<uint32_t> pending = {};  // tables (oids) whose rows still have to be read: see table_watcher.h
+  // Tables (oids) whose rows still have to be read: table_watcher.h.
+  std::vector<uint32_t> pending = {};
 };
 Result<PublicationState> ReadPublication(Connection& connection, const std::string& name);
 
@@ -28,10 +30,10 @@ struct PublicationPlan {
   std::vector<std::string> statements;  // to be run in order, one transaction
   std::vector<std::string> warnings;
 };
-// What makes the publications carry `tables`. One that exists is kept: missing tables are added, and tables that are no longer wanted are
-// dropped only from one that we made. Pure.
-PublicationPlan PlanPublications(const std::string& name, const std::vector<TableEntry>& tables, const PublicationState& main,
-                                 const PublicationState& insert_only);
+// What makes the publications carry `tables`. One that exists is kept: missing tables are added,
+// and tables that are no longer wanted are dropped only from one that we made. Pure.
+PublicationPlan PlanPublications(const std::string& name, const std::vector<TableEntry>& tables,
+                                 const PublicationState& main, const PublicationState& insert_only);
 
 // The statement that writes down in the publication's comment which tables are pending.
 std::string MarkPending(const std::string& name, const std::set<uint32_t>& relation_oids);

@@ -13,22 +13,26 @@ namespace millrace::postgres {
 // A row of pg_attribute as it is now, dropped columns included.
 struct LiveColumn {
   int16_t attnum = 0;
-  std::string name;         // meaningless when dropped
+  std::string name;  // meaningless when dropped
   uint32_t type_oid = 0;
   int32_t typmod = -1;
   bool dropped = false;
   bool not_null = false;
-  bool generated = false;   // stored generated columns are not streamed
+  bool generated = false;  // stored generated columns are not streamed
 };
 
-// Which attnum each column of a RELATION message has. The message names columns in attnum order but has no attnums, and describes the
-// table as it was at its place in the WAL, while the catalog shows it as it is now: columns may have been renamed, retyped, added at the
-// end, or dropped since. `previous` is the version known before (nullptr: none); `live` is in attnum order and empty when the table is gone.
+// Which attnum each column of a RELATION message has. The message names columns in attnum order but
+// has no attnums, and describes the table as it was at its place in the WAL, while the catalog
+// shows it as it is now: columns may have been renamed, retyped, added at the end, or dropped
+// since. `previous` is the version known before (nullptr: none); `live` is in attnum order and
+// empty when the table is gone.
 //
-// Every assignment that keeps the order and leaves out only what was dropped, is generated, or came later is considered. One that
-// explains all names by the known version or by the catalog wins over others; when it is not the only one, or none is left,
-// kUnsupported names the table. Never a guess. Pure.
+// Every assignment that keeps the order and leaves out only what was dropped, is generated, or came
+// later is considered. One that explains all names by the known version or by the catalog wins over
+// others; when it is not the only one, or none is left, kUnsupported names the table. Never a
+// guess. Pure.
 Result<std::vector<int16_t>> ReconcileColumns(const std::string& table, const TableSchema* previous,
-                                              const std::vector<RelationColumn>& relation, const std::vector<LiveColumn>& live);
+                                              const std::vector<RelationColumn>& relation,
+                                              const std::vector<LiveColumn>& live);
 
 }  // namespace millrace::postgres

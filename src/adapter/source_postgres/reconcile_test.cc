@@ -10,9 +10,17 @@ using ::testing::ElementsAre;
 
 constexpr uint32_t kInt = 23, kBigint = 20, kText = 25;
 
-RelationColumn Col(std::string name, uint32_t type = kInt) { return {.name = std::move(name), .type_oid = type, .typmod = -1, .identity = false}; }
+RelationColumn Col(std::string name, uint32_t type = kInt) {
+  return {.name = std::move(name), .type_oid = type, .typmod = -1, .identity = false};
+}
 LiveColumn Live(int16_t attnum, std::string name, uint32_t type = kInt) {
-  return {.attnum = attnum, .name = std::move(name), .type_oid = type, .typmod = -1, .dropped = false, .not_null = false, .generated = false};
+  return {.attnum = attnum,
+          .name = std::move(name),
+          .type_oid = type,
+          .typmod = -1,
+          .dropped = false,
+          .not_null = false,
+          .generated = false};
 }
 LiveColumn Dropped(int16_t attnum) {
   LiveColumn column = Live(attnum, "........pg.dropped........", 0);
@@ -25,7 +33,11 @@ LiveColumn Generated(int16_t attnum, std::string name) {
   return column;
 }
 TableSchema Known(std::vector<std::tuple<int16_t, std::string, uint32_t>> columns) {
-  TableSchema schema{.relation_oid = 1, .schema = "public", .table = "t", .replica_identity = ReplicaIdentity::kDefault, .columns = {}};
+  TableSchema schema{.relation_oid = 1,
+                     .schema = "public",
+                     .table = "t",
+                     .replica_identity = ReplicaIdentity::kDefault,
+                     .columns = {}};
   for (auto& [attnum, name, type] : columns) {
     SourceColumn column;
     column.attnum = attnum;
@@ -35,7 +47,8 @@ TableSchema Known(std::vector<std::tuple<int16_t, std::string, uint32_t>> column
   }
   return schema;
 }
-std::vector<int16_t> Match(const TableSchema* previous, std::vector<RelationColumn> relation, std::vector<LiveColumn> live) {
+std::vector<int16_t> Match(const TableSchema* previous, std::vector<RelationColumn> relation,
+                           std::vector<LiveColumn> live) {
   const auto result = ReconcileColumns("public.t", previous, relation, live);
   if (!result.ok()) {
     EXPECT_EQ(result.error().kind(), ErrorKind::kUnsupported);
@@ -47,12 +60,15 @@ std::vector<int16_t> Match(const TableSchema* previous, std::vector<RelationColu
 const std::vector<int16_t> kRefused = {-1};
 
 TEST(Reconcile, NothingChanged) {
-  EXPECT_THAT(Match(nullptr, {Col("a"), Col("b")}, {Live(1, "a"), Live(2, "b")}), ElementsAre(1, 2));
-  EXPECT_THAT(Match(nullptr, {Col("a"), Col("c")}, {Live(1, "a"), Dropped(2), Live(3, "c")}), ElementsAre(1, 3));
+  EXPECT_THAT(Match(nullptr, {Col("a"), Col("b")}, {Live(1, "a"), Live(2, "b")}),
+              ElementsAre(1, 2));
+  EXPECT_THAT(Match(nullptr, {Col("a"), Col("c")}, {Live(1, "a"), Dropped(2), Live(3, "c")}),
+              ElementsAre(1, 3));
 }
 
 TEST(Reconcile, GeneratedColumnsAreNotStreamed) {
-  EXPECT_THAT(Match(nullptr, {Col("a"), Col("c")}, {Live(1, "a"), Generated(2, "g"), Live(3, "c")}), ElementsAre(1, 3));
+  EXPECT_THAT(Match(nullptr, {Col("a"), Col("c")}, {Live(1, "a"), Generated(2, "g"), Live(3, "c")}),
+              ElementsAre(1, 3));
 }
 
 TEST(Reconcile, AdditionsComeLast) {
@@ -72,13 +88,18 @@ TEST(Reconcile, ARenameKeepsItsPlace) {
 
 TEST(Reconcile, ADropSeenBeforeAndAfter) {
   const TableSchema known = Known({{1, "a", kInt}, {2, "b", kInt}, {3, "c", kInt}});
-  EXPECT_THAT(Match(&known, {Col("a"), Col("b"), Col("c")}, {Live(1, "a"), Dropped(2), Live(3, "c")}), ElementsAre(1, 2, 3));
-  EXPECT_THAT(Match(&known, {Col("a"), Col("c")}, {Live(1, "a"), Dropped(2), Live(3, "c")}), ElementsAre(1, 3));
+  EXPECT_THAT(
+      Match(&known, {Col("a"), Col("b"), Col("c")}, {Live(1, "a"), Dropped(2), Live(3, "c")}),
+      ElementsAre(1, 2, 3));
+  EXPECT_THAT(Match(&known, {Col("a"), Col("c")}, {Live(1, "a"), Dropped(2), Live(3, "c")}),
+              ElementsAre(1, 3));
 }
 
 TEST(Reconcile, ARetypedColumnIsFoundByItsName) {
   const TableSchema known = Known({{1, "a", kInt}, {3, "c", kInt}});
-  EXPECT_THAT(Match(&known, {Col("a"), Col("c", kBigint)}, {Live(1, "a"), Dropped(2), Live(3, "c", kText)}), ElementsAre(1, 3));
+  EXPECT_THAT(
+      Match(&known, {Col("a"), Col("c", kBigint)}, {Live(1, "a"), Dropped(2), Live(3, "c", kText)}),
+      ElementsAre(1, 3));
 }
 
 TEST(Reconcile, DropAndAddUnderTheSameName) {
@@ -87,11 +108,13 @@ TEST(Reconcile, DropAndAddUnderTheSameName) {
   EXPECT_THAT(Match(&known, {Col("a"), Col("b", kText)}, live), ElementsAre(1, 3));
   EXPECT_THAT(Match(&known, {Col("a"), Col("b", kInt)}, live), ElementsAre(1, 2));
   // Of the same type there is no telling.
-  EXPECT_EQ(Match(&known, {Col("a"), Col("b")}, {Live(1, "a"), Dropped(2), Live(3, "b")}), kRefused);
+  EXPECT_EQ(Match(&known, {Col("a"), Col("b")}, {Live(1, "a"), Dropped(2), Live(3, "b")}),
+            kRefused);
 }
 
 TEST(Reconcile, WithoutAKnownVersionADroppedColumnMayBeAnything) {
-  EXPECT_EQ(Match(nullptr, {Col("a"), Col("b")}, {Live(1, "a"), Dropped(2), Live(3, "c")}), kRefused);
+  EXPECT_EQ(Match(nullptr, {Col("a"), Col("b")}, {Live(1, "a"), Dropped(2), Live(3, "c")}),
+            kRefused);
 }
 
 TEST(Reconcile, ColumnsThatCannotBeAreRefused) {

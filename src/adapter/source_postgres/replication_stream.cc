@@ -30,29 +30,37 @@ uint64_t ReadUint64(const char* p) {
 
 }  // namespace
 
-Result<std::unique_ptr<ReplicationStream>> ReplicationStream::Start(std::unique_ptr<Connection> connection, const std::string& slot,
-                                                                    const std::string& publication_names, Lsn start,
-                                                                    std::chrono::milliseconds status_interval) {
-  const std::string command = Format("START_REPLICATION SLOT {} LOGICAL {} (proto_version '1', publication_names {})",
-                                     QuoteIdentifier(slot), FormatLsn(start), QuoteLiteral(publication_names));
+Result<std::unique_ptr<ReplicationStream>> ReplicationStream::Start(
+    std::unique_ptr<Connection> connection, const std::string& slot,
+    const std::string& publication_names, Lsn start, std::chrono::milliseconds status_interval) {
+  const std::string command =
+      Format("START_REPLICATION SLOT {} LOGICAL {} (proto_version '1', publication_names {})",
+             QuoteIdentifier(slot), FormatLsn(start), QuoteLiteral(publication_names));
   PGresult* result = PQexec(connection->raw(), command.c_str());
   const bool started = PQresultStatus(result) == PGRES_COPY_BOTH;
   if (!started) {
     const char* state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    const bool lost = state != nullptr && std::string_view(state) == "55000";  // object not in prerequisite state
+    const bool lost =
+        state != nullptr && std::string_view(state) == "55000";  // object not in prerequisite state
     Error error = ResultError("slot " + slot, result);
     PQclear(result);
     if (lost) {
-      return Fail(ErrorKind::kFenced, "{}; the server no longer has the WAL that the slot needs: start again with an empty Bronze folder "
-                  "and a new slot", error.message());
+      return Fail(ErrorKind::kFenced,
+                  "{}; the server no longer has the WAL that the slot needs: start again with an "
+                  "empty Bronze folder "
+                  "and a new slot",
+                  error.message());
     }
     return error;
   }
   PQclear(result);
-  if (PQsetnonblocking(connection->raw(), 1) != 0) return connection->ConnectionError("slot " + slot);
-  std::unique_ptr<ReplicationStream> stream(new ReplicationStream(std::move(connection), status_interval));
+  if (PQsetnonblocking(connection->raw(), 1) != 0)
+    return connection->ConnectionError("slot " + slot);
+  std::unique_ptr<ReplicationStream> stream(
+      new ReplicationStream(std::move(connection), status_interval));
   stream->received_ = start;
-  stream->status_thread_ = std::jthread([s = stream.get()](std::stop_token stop) { s->StatusLoop(stop); });
+  stream->status_thread_ =
+      std::jthread([s = stream.get()](std::stop_token stop) { s->StatusLoop(stop); });
   return stream;
 }
 
@@ -85,7 +93,8 @@ Result<std::optional<ReplicationStream::Message>> ReplicationStream::Next() {
     PQfreemem(std::exchange(buffer_, nullptr));
     size = PQgetCopyData(connection_->raw(), &buffer, 1);
     if (size == 0) {
-      if (PQconsumeInput(connection_->raw()) == 0) return connection_->ConnectionError("replication stream");
+      if (PQconsumeInput(connection_->raw()) == 0)
+        return connection_->ConnectionError("replication stream");
       size = PQgetCopyData(connection_->raw(), &buffer, 1);
     }
     if (size == -1 || size == -2) return EndOfStream();
@@ -103,10 +112,13 @@ Result<std::optional<ReplicationStream::Message>> ReplicationStream::Next() {
     message.lsn = ReadUint64(buffer + 1);
     message.reply_requested = buffer[17] != 0;
   } else {
-    return Fail(ErrorKind::kCorrupt, "replication stream: a message of {} bytes that is neither data nor keepalive", bytes.size());
+    return Fail(ErrorKind::kCorrupt,
+                "replication stream: a message of {} bytes that is neither data nor keepalive",
+                bytes.size());
   }
   // RELATION messages come with LSN 0.
-  if (message.lsn > received_.load(std::memory_order_relaxed)) received_.store(message.lsn, std::memory_order_relaxed);
+  if (message.lsn > received_.load(std::memory_order_relaxed))
+    received_.store(message.lsn, std::memory_order_relaxed);
   if (message.reply_requested) SendStatus(false);
   return std::optional<Message>(message);
 }
@@ -128,7 +140,8 @@ Status ReplicationStream::Wait(std::chrono::milliseconds timeout) {
     AskForKeepalive();
   }
   if (now - last_heard_ > 2 * kSilence) {
-    return Fail(ErrorKind::kUnavailable, "replication stream: the server has been silent for {} s", 2 * kSilence / 1s);
+    return Fail(ErrorKind::kUnavailable, "replication stream: the server has been silent for {} s",
+                2 * kSilence / 1s);
   }
   return {};
 }
@@ -148,9 +161,11 @@ void ReplicationStream::StatusLoop(std::stop_token stop) {
   while (!stop.stop_requested()) {
     {
       std::unique_lock lock(confirm_mutex_);
-      confirm_changed_.wait_until(lock, stop, last + status_interval_, [&] { return confirmed_ > sent; });
+      confirm_changed_.wait_until(lock, stop, last + status_interval_,
+                                  [&] { return confirmed_ > sent; });
     }
-    if (const auto early = last + kConfirmPace - steady_clock::now(); early > 0s) {  // more may come meanwhile
+    if (const auto early = last + kConfirmPace - steady_clock::now();
+        early > 0s) {  // more may come meanwhile
       std::unique_lock lock(confirm_mutex_);
       confirm_changed_.wait_for(lock, stop, early, [] { return false; });
     }

@@ -6,7 +6,9 @@
 namespace millrace::postgres {
 namespace {
 
-constexpr std::string_view kStartAgain = "Changes are missing: start again with an empty Bronze folder and a new slot, which takes a snapshot";
+constexpr std::string_view kStartAgain =
+    "Changes are missing: start again with an empty Bronze folder and a new slot, which takes a "
+    "snapshot";
 
 std::optional<Lsn> OptionalLsn(const Rows& rows, int column) {
   if (rows.IsNull(0, column)) return std::nullopt;
@@ -14,7 +16,8 @@ std::optional<Lsn> OptionalLsn(const Rows& rows, int column) {
   return lsn.ok() ? std::optional<Lsn>(*lsn) : std::nullopt;
 }
 
-// Where the history (lines "<timeline>\t<switch LSN>\t<reason>") says that the timeline ended; nullopt: it is no ancestor.
+// Where the history (lines "<timeline>\t<switch LSN>\t<reason>") says that the timeline ended;
+// nullopt: it is no ancestor.
 std::optional<Lsn> SwitchPoint(std::string_view history, uint32_t timeline) {
   for (const std::string_view line : Split(history, '\n')) {
     const auto fields = Split(line, '\t');
@@ -25,14 +28,20 @@ std::optional<Lsn> SwitchPoint(std::string_view history, uint32_t timeline) {
   return std::nullopt;
 }
 
-Result<CreatedSlot> Create(Connection& replication, const std::string& name, std::string_view temporary) {
-  auto result = replication.Query(Format("CREATE_REPLICATION_SLOT {}{} LOGICAL pgoutput EXPORT_SNAPSHOT", QuoteIdentifier(name), temporary));
+Result<CreatedSlot> Create(Connection& replication, const std::string& name,
+                           std::string_view temporary) {
+  auto result =
+      replication.Query(Format("CREATE_REPLICATION_SLOT {}{} LOGICAL pgoutput EXPORT_SNAPSHOT",
+                               QuoteIdentifier(name), temporary));
   if (!result.ok()) {
     const Error& error = result.error();
     if (error.message().find("all replication slots are in use") != std::string::npos) {
-      return Fail(ErrorKind::kUnavailable, "{}; drop a slot that nobody reads or raise max_replication_slots", error.message());
+      return Fail(ErrorKind::kUnavailable,
+                  "{}; drop a slot that nobody reads or raise max_replication_slots",
+                  error.message());
     }
-    if (error.kind() == ErrorKind::kAlreadyExists) return Fail(ErrorKind::kConflict, "slot {} was just created by another process", name);
+    if (error.kind() == ErrorKind::kAlreadyExists)
+      return Fail(ErrorKind::kConflict, "slot {} was just created by another process", name);
     return error.Wrap("slot " + name);
   }
   CreatedSlot slot;
@@ -47,7 +56,8 @@ Result<SystemIdentity> IdentifySystem(Connection& replication) {
   MR_ASSIGN(const Rows row, replication.Query("IDENTIFY_SYSTEM"));
   SystemIdentity system;
   const auto id = ParseInt<uint64_t>(row.Text(0, 0));
-  if (row.size() != 1 || !id) return Fail(ErrorKind::kCorrupt, "IDENTIFY_SYSTEM gave no system identifier");
+  if (row.size() != 1 || !id)
+    return Fail(ErrorKind::kCorrupt, "IDENTIFY_SYSTEM gave no system identifier");
   system.system_id = *id;
   system.timeline = static_cast<uint32_t>(row.Int(0, 1));
   MR_ASSIGN(system.flush_lsn, ParseLsn(row.Text(0, 2)));
@@ -55,9 +65,11 @@ Result<SystemIdentity> IdentifySystem(Connection& replication) {
 }
 
 Result<std::optional<SlotState>> ReadSlot(Connection& connection, const std::string& name) {
-  MR_ASSIGN(const Rows row, connection.Query(
-      "SELECT plugin, database, slot_type = 'logical', active, active_pid, wal_status, restart_lsn, confirmed_flush_lsn "
-      "FROM pg_replication_slots WHERE slot_name = $1", {name}));
+  MR_ASSIGN(const Rows row,
+            connection.Query("SELECT plugin, database, slot_type = 'logical', active, active_pid, "
+                             "wal_status, restart_lsn, confirmed_flush_lsn "
+                             "FROM pg_replication_slots WHERE slot_name = $1",
+                             {name}));
   if (row.empty()) return std::optional<SlotState>();
   return std::optional<SlotState>(SlotState{.plugin = row.String(0, 0),
                                             .database = row.String(0, 1),
@@ -69,54 +81,77 @@ Result<std::optional<SlotState>> ReadSlot(Connection& connection, const std::str
                                             .confirmed_flush = OptionalLsn(row, 7)});
 }
 
-Result<CreatedSlot> CreateSlot(Connection& replication, const std::string& name) { return Create(replication, name, ""); }
+Result<CreatedSlot> CreateSlot(Connection& replication, const std::string& name) {
+  return Create(replication, name, "");
+}
 
 Result<CreatedSlot> CreateTemporarySlot(Connection& replication, const std::string& name) {
-  return Create(replication, Format("{}_{}", name.substr(0, 50), replication.server_pid()), " TEMPORARY");
+  return Create(replication, Format("{}_{}", name.substr(0, 50), replication.server_pid()),
+                " TEMPORARY");
 }
 
 Status DropSlot(Connection& replication, const std::string& name) {
   const Status status = replication.Execute("DROP_REPLICATION_SLOT " + QuoteIdentifier(name));
-  if (!status.ok() && status.error().kind() != ErrorKind::kNotFound) return status.error().Wrap("slot " + name);
+  if (!status.ok() && status.error().kind() != ErrorKind::kNotFound)
+    return status.error().Wrap("slot " + name);
   return {};
 }
 
-Status CheckResume(const SourcePosition& position, const SystemIdentity& system, std::string_view history, const std::string& slot_name,
+Status CheckResume(const SourcePosition& position, const SystemIdentity& system,
+                   std::string_view history, const std::string& slot_name,
                    const std::optional<SlotState>& slot, const std::string& database) {
   if (system.system_id != position.system_id) {
-    return Fail(ErrorKind::kFenced, "the source is another database cluster (system {}) than the one Bronze was filled from (system {}). {}",
+    return Fail(ErrorKind::kFenced,
+                "the source is another database cluster (system {}) than the one Bronze was filled "
+                "from (system {}). {}",
                 system.system_id, position.system_id, kStartAgain);
   }
   if (system.timeline != position.timeline) {
     const auto end = SwitchPoint(history, position.timeline);
     if (!end) {
-      return Fail(ErrorKind::kFenced, "the source is on timeline {}, which does not descend from timeline {} that Bronze was filled from. {}",
+      return Fail(ErrorKind::kFenced,
+                  "the source is on timeline {}, which does not descend from timeline {} that "
+                  "Bronze was filled from. {}",
                   system.timeline, position.timeline, kStartAgain);
     }
     if (*end < position.resume_lsn) {
-      return Fail(ErrorKind::kFenced, "the source's timeline {} left timeline {} at {}, before {} which Bronze has reached: Bronze holds "
+      return Fail(ErrorKind::kFenced,
+                  "the source's timeline {} left timeline {} at {}, before {} which Bronze has "
+                  "reached: Bronze holds "
                   "changes that the source lost in a failover. {}",
-                  system.timeline, position.timeline, FormatLsn(*end), FormatLsn(position.resume_lsn), kStartAgain);
+                  system.timeline, position.timeline, FormatLsn(*end),
+                  FormatLsn(position.resume_lsn), kStartAgain);
     }
   }
   if (!slot) {
-    return Fail(ErrorKind::kFenced, "slot {} does not exist on the source, although Bronze has reached {}: it was dropped, or a failover left "
-                "it behind. {}", slot_name, FormatLsn(position.resume_lsn), kStartAgain);
+    return Fail(ErrorKind::kFenced,
+                "slot {} does not exist on the source, although Bronze has reached {}: it was "
+                "dropped, or a failover left "
+                "it behind. {}",
+                slot_name, FormatLsn(position.resume_lsn), kStartAgain);
   }
   if (!slot->logical || slot->plugin != "pgoutput" || slot->database != database) {
-    return Fail(ErrorKind::kInvalidInput, "slot {} is of plugin '{}' and database '{}', not of pgoutput and '{}'; choose another slot name",
+    return Fail(ErrorKind::kInvalidInput,
+                "slot {} is of plugin '{}' and database '{}', not of pgoutput and '{}'; choose "
+                "another slot name",
                 slot_name, slot->plugin, slot->database, database);
   }
   if (slot->wal_status == "lost") {
-    return Fail(ErrorKind::kFenced, "slot {} was invalidated (wal_status lost): the server removed WAL that it needed; raise "
-                "max_slot_wal_keep_size. {}", slot_name, kStartAgain);
+    return Fail(
+        ErrorKind::kFenced,
+        "slot {} was invalidated (wal_status lost): the server removed WAL that it needed; raise "
+        "max_slot_wal_keep_size. {}",
+        slot_name, kStartAgain);
   }
   if (slot->confirmed_flush && *slot->confirmed_flush > position.resume_lsn) {
-    return Fail(ErrorKind::kFenced, "slot {} is at {}, beyond {} which Bronze has reached: another reader moved it. {}", slot_name,
-                FormatLsn(*slot->confirmed_flush), FormatLsn(position.resume_lsn), kStartAgain);
+    return Fail(ErrorKind::kFenced,
+                "slot {} is at {}, beyond {} which Bronze has reached: another reader moved it. {}",
+                slot_name, FormatLsn(*slot->confirmed_flush), FormatLsn(position.resume_lsn),
+                kStartAgain);
   }
   if (slot->active) {
-    return Fail(ErrorKind::kUnavailable, "slot {} is being read by another process (server pid {})", slot_name, slot->active_pid);
+    return Fail(ErrorKind::kUnavailable, "slot {} is being read by another process (server pid {})",
+                slot_name, slot->active_pid);
   }
   return {};
 }

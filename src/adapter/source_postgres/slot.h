@@ -33,13 +33,16 @@ struct CreatedSlot {
   std::string snapshot;  // pg_export_snapshot's name; lives until the connection's next command
 };
 Result<CreatedSlot> CreateSlot(Connection& replication, const std::string& name);
-// As above, for as long as the connection lives. Named after `name` and the server's process, so that it clashes with none.
+// As above, for as long as the connection lives. Named after `name` and the server's process, so
+// that it clashes with none.
 Result<CreatedSlot> CreateTemporarySlot(Connection& replication, const std::string& name);
 Status DropSlot(Connection& replication, const std::string& name);
 
-// Whether streaming from `position` is still possible with what the server has; kFenced says what is missing and what to do,
-// kUnavailable that another process reads the slot. Pure. `history`: content of TIMELINE_HISTORY, "" on the same timeline.
-Status CheckResume(const SourcePosition& position, const SystemIdentity& system, std::string_view history, const std::string& slot_name,
+// Whether streaming from `position` is still possible with what the server has; kFenced says what
+// is missing and what to do, kUnavailable that another process reads the slot. Pure. `history`:
+// content of TIMELINE_HISTORY, "" on the same timeline.
+Status CheckResume(const SourcePosition& position, const SystemIdentity& system,
+                   std::string_view history, const std::string& slot_name,
                    const std::optional<SlotState>& slot, const std::string& database);
 
 }  // namespace millrace::postgres

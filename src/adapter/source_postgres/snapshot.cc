@@ -21,7 +21,11 @@ class SharedWork {
  public:
   SharedWork(std::vector<SnapshotChunk> chunks, const std::vector<TableEntry>& tables,
              const std::function<void(const SnapshotProgress&)>& progress)
-      : chunks_(std::move(chunks)), tables_(tables), progress_(progress), rows_(tables.size()), chunks_left_(tables.size()) {
+      : chunks_(std::move(chunks)),
+        tables_(tables),
+        progress_(progress),
+        rows_(tables.size()),
+        chunks_left_(tables.size()) {
     for (const SnapshotChunk& chunk : chunks_) ++chunks_left_[chunk.table];
     for (const int64_t left : chunks_left_) tables_done_ += left == 0;
   }
@@ -57,8 +61,9 @@ class SharedWork {
   int64_t tables_done_ = 0;
 };
 
-Status RunWorker(const PostgresSourceOptions& options, const CreatedSlot& slot, std::vector<CapturedTable> tables, EventEncoder encoder,
-                 SharedWork& work, RecordSink& sink, std::stop_token stop) {
+Status RunWorker(const PostgresSourceOptions& options, const CreatedSlot& slot,
+                 std::vector<CapturedTable> tables, EventEncoder encoder, SharedWork& work,
+                 RecordSink& sink, std::stop_token stop) {
   MR_ASSIGN(auto connection, OpenInSnapshot(options, slot.snapshot));
   BatchWriter writer(sink, options.batch_bytes);
   int64_t ordinal = 0, end_ordinal = 0;
@@ -67,23 +72,25 @@ Status RunWorker(const PostgresSourceOptions& options, const CreatedSlot& slot, 
     CapturedTable& table = tables[chunk->table];
     Tuple row(table.columns.size());
     int64_t rows = 0;
-    const Status status = connection->CopyOut(ChunkSql(*chunk, table.stream->schema), [&](char* data, size_t size) -> Status {
-      MR_TRY(ParseCopyRow(data, size, row));
-      if (ordinal == end_ordinal) {
-        ordinal = work.NextOrdinals();
-        end_ordinal = ordinal + kOrdinalBlock;
-      }
-      const uint32_t stream = writer.StreamIndex(table);
-      Event event{.op = 'r', .key = &row, .after = &row};
-      event.lsn = slot.consistent_point;
-      event.ordinal = ordinal++;
-      encoder.Append(table, stream, event, writer.batch());
-      ++rows;
-      if (!writer.full()) return {};
-      if (stop.stop_requested()) return Error(ErrorKind::kCancelled, "snapshot: asked to stop");
-      return writer.Flush();
-    });
-    if (!status.ok()) return status.error().Wrap("snapshot of " + table.stream->schema.QualifiedName());
+    const Status status = connection->CopyOut(
+        ChunkSql(*chunk, table.stream->schema), [&](char* data, size_t size) -> Status {
+          MR_TRY(ParseCopyRow(data, size, row));
+          if (ordinal == end_ordinal) {
+            ordinal = work.NextOrdinals();
+            end_ordinal = ordinal + kOrdinalBlock;
+          }
+          const uint32_t stream = writer.StreamIndex(table);
+          Event event{.op = 'r', .key = &row, .after = &row};
+          event.lsn = slot.consistent_point;
+          event.ordinal = ordinal++;
+          encoder.Append(table, stream, event, writer.batch());
+          ++rows;
+          if (!writer.full()) return {};
+          if (stop.stop_requested()) return Error(ErrorKind::kCancelled, "snapshot: asked to stop");
+          return writer.Flush();
+        });
+    if (!status.ok())
+      return status.error().Wrap("snapshot of " + table.stream->schema.QualifiedName());
     work.ChunkDone(*chunk, rows);
     MR_FAILPOINT("capture.snapshot_chunk_read");
   }
@@ -92,8 +99,11 @@ Status RunWorker(const PostgresSourceOptions& options, const CreatedSlot& slot, 
 
 }  // namespace
 
-Result<SnapshotResult> ReadSnapshot(const PostgresSourceOptions& options, const std::vector<TableEntry>& tables, const CreatedSlot& slot,
-                                    RecordSink& sink, const std::function<void(const SnapshotProgress&)>& progress, std::stop_token stop) {
+Result<SnapshotResult> ReadSnapshot(const PostgresSourceOptions& options,
+                                    const std::vector<TableEntry>& tables, const CreatedSlot& slot,
+                                    RecordSink& sink,
+                                    const std::function<void(const SnapshotProgress&)>& progress,
+                                    std::stop_token stop) {
   MR_ASSIGN(const SnapshotSession session, OpenSnapshotSession(options, tables, slot.snapshot));
   SnapshotResult result;
   result.time = session.time;
@@ -102,7 +112,8 @@ Result<SnapshotResult> ReadSnapshot(const PostgresSourceOptions& options, const 
 
   EventEncoder encoder(options.name, session.connection->database());
   EventContext context;
-  context.commit_lsn = slot.consistent_point - 1;  // below every transaction that is streamed from there
+  context.commit_lsn =
+      slot.consistent_point - 1;  // below every transaction that is streamed from there
   context.commit_time = result.time;
   context.snapshot = true;
   context.read_time = WallClockNow();
@@ -116,7 +127,8 @@ Result<SnapshotResult> ReadSnapshot(const PostgresSourceOptions& options, const 
     std::vector<std::jthread> threads;
     for (size_t i = 0; i < workers; ++i) {
       threads.emplace_back([&, i] {
-        outcomes[i] = RunWorker(options, slot, session.tables, encoder, work, sink, failed.get_token());
+        outcomes[i] =
+            RunWorker(options, slot, session.tables, encoder, work, sink, failed.get_token());
         if (!outcomes[i].ok()) failed.request_stop();
       });
     }
@@ -124,7 +136,8 @@ Result<SnapshotResult> ReadSnapshot(const PostgresSourceOptions& options, const 
   // The first real failure explains the others, which were cancelled for it.
   const Status* worst = nullptr;
   for (const Status& outcome : outcomes) {
-    if (!outcome.ok() && (worst == nullptr || worst->error().kind() == ErrorKind::kCancelled)) worst = &outcome;
+    if (!outcome.ok() && (worst == nullptr || worst->error().kind() == ErrorKind::kCancelled))
+      worst = &outcome;
   }
   if (worst != nullptr) return worst->error();
   result.max_ordinal = work.max_ordinal();

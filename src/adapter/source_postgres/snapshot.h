@@ -20,9 +20,12 @@ struct SnapshotResult {
   Micros time = 0;  // of the server, when the snapshot was taken up
 };
 
-// Reads all tables under one exported snapshot with `options.snapshot_workers` connections. Returns when the sink has taken every row;
-// writes no end mark.
-Result<SnapshotResult> ReadSnapshot(const PostgresSourceOptions& options, const std::vector<TableEntry>& tables, const CreatedSlot& slot,
-                                    RecordSink& sink, const std::function<void(const SnapshotProgress&)>& progress, std::stop_token stop);
+// Reads all tables under one exported snapshot with `options.snapshot_workers` connections. Returns
+// when the sink has taken every row; writes no end mark.
+Result<SnapshotResult> ReadSnapshot(const PostgresSourceOptions& options,
+                                    const std::vector<TableEntry>& tables, const CreatedSlot& slot,
+                                    RecordSink& sink,
+                                    const std::function<void(const SnapshotProgress&)>& progress,
+                                    std::stop_token stop);
 
 }  // namespace millrace::postgres

@@ -16,19 +16,23 @@ Status Lock(Connection& connection, const std::vector<TableEntry>& tables) {
     const std::string name = QualifiedIdentifier(table.schema, table.table);
     const Status status = connection.Execute("LOCK TABLE " + name + " IN ACCESS SHARE MODE");
     if (status.ok()) continue;
-    if (status.error().kind() != ErrorKind::kPermission) return status.error().Wrap("snapshot of " + table.QualifiedName());
-    return Fail(ErrorKind::kPermission, "snapshot of {}: {}; run as its owner: GRANT USAGE ON SCHEMA {} TO {}; GRANT SELECT ON {} TO {}",
-                table.QualifiedName(), status.error().message(), QuoteIdentifier(table.schema), QuoteIdentifier(connection.user()), name,
-                QuoteIdentifier(connection.user()));
+    if (status.error().kind() != ErrorKind::kPermission)
+      return status.error().Wrap("snapshot of " + table.QualifiedName());
+    return Fail(ErrorKind::kPermission,
+                "snapshot of {}: {}; run as its owner: GRANT USAGE ON SCHEMA {} TO {}; GRANT "
+                "SELECT ON {} TO {}",
+                table.QualifiedName(), status.error().message(), QuoteIdentifier(table.schema),
+                QuoteIdentifier(connection.user()), name, QuoteIdentifier(connection.user()));
   }
   return {};
 }
 
-Result<CapturedTable> DescribeNow(Connection& connection, const PostgresSourceOptions& options, const TableEntry& table,
-                                  TypeCatalog& types) {
+Result<CapturedTable> DescribeNow(Connection& connection, const PostgresSourceOptions& options,
+                                  const TableEntry& table, TypeCatalog& types) {
   MR_ASSIGN(const LiveTable live, ReadLiveTable(connection, table.oid));
   if (live.columns.empty()) {
-    return Fail(ErrorKind::kUnavailable, "snapshot of {}: the table was dropped meanwhile", table.QualifiedName());
+    return Fail(ErrorKind::kUnavailable, "snapshot of {}: the table was dropped meanwhile",
+                table.QualifiedName());
   }
   const RelationMessage relation = AsRelation(table, live);
   std::vector<uint32_t> oids;
@@ -36,32 +40,43 @@ Result<CapturedTable> DescribeNow(Connection& connection, const PostgresSourceOp
   for (const RelationColumn& column : relation.columns) oids.push_back(column.type_oid);
   for (const LiveColumn& column : live.columns) {
     if (column.generated) {
-      log::Warn("capture", "table {}: generated column '{}' is left out, because PostgreSQL does not stream it", table.QualifiedName(),
-                column.name);
+      log::Warn(
+          "capture",
+          "table {}: generated column '{}' is left out, because PostgreSQL does not stream it",
+          table.QualifiedName(), column.name);
     }
     if (!column.dropped && !column.generated) attnums.push_back(column.attnum);
   }
   MR_TRY(types.Load(connection, oids));
   MR_ASSIGN(const auto names, TypeCatalog::FormatTypes(connection, relation.columns));
   DescribedTable described = Describe(relation, attnums, live, names, types);
-  return Capture(options.name, std::move(described.schema), described.delimiters, described.identity);
+  return Capture(options.name, std::move(described.schema), described.delimiters,
+                 described.identity);
 }
 
-Result<std::vector<SnapshotRelation>> ReadRelations(Connection& connection, const std::vector<TableEntry>& tables) {
+Result<std::vector<SnapshotRelation>> ReadRelations(Connection& connection,
+                                                    const std::vector<TableEntry>& tables) {
   std::vector<SnapshotRelation> relations;
   for (size_t i = 0; i < tables.size(); ++i) {
     const std::string oid = std::to_string(tables[i].oid);
     if (!tables[i].partitioned) {
       MR_ASSIGN(const Rows size, connection.Query("SELECT pg_relation_size($1::oid)", {oid}));
-      relations.push_back({.table = i, .relation = QualifiedIdentifier(tables[i].schema, tables[i].table), .bytes = size.Int(0, 0)});
+      relations.push_back({.table = i,
+                           .relation = QualifiedIdentifier(tables[i].schema, tables[i].table),
+                           .bytes = size.Int(0, 0)});
       continue;
     }
     // Foreign partitions are not replicated either.
-    MR_ASSIGN(const Rows leaves, connection.Query(
-        "SELECT n.nspname, c.relname, pg_relation_size(c.oid) FROM pg_partition_tree($1::oid) p JOIN pg_class c ON c.oid = p.relid "
-        "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE p.isleaf AND c.relkind = 'r' ORDER BY 1, 2", {oid}));
+    MR_ASSIGN(const Rows leaves,
+              connection.Query("SELECT n.nspname, c.relname, pg_relation_size(c.oid) FROM "
+                               "pg_partition_tree($1::oid) p JOIN pg_class c ON c.oid = p.relid "
+                               "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE p.isleaf AND "
+                               "c.relkind = 'r' ORDER BY 1, 2",
+                               {oid}));
     for (int k = 0; k < leaves.size(); ++k) {
-      relations.push_back({.table = i, .relation = QualifiedIdentifier(leaves.Text(k, 0), leaves.Text(k, 1)), .bytes = leaves.Int(k, 2)});
+      relations.push_back({.table = i,
+                           .relation = QualifiedIdentifier(leaves.Text(k, 0), leaves.Text(k, 1)),
+                           .bytes = leaves.Int(k, 2)});
     }
   }
   return relations;
@@ -69,23 +84,32 @@ Result<std::vector<SnapshotRelation>> ReadRelations(Connection& connection, cons
 
 }  // namespace
 
-Result<std::unique_ptr<Connection>> OpenInSnapshot(const PostgresSourceOptions& options, const std::string& snapshot) {
+Result<std::unique_ptr<Connection>> OpenInSnapshot(const PostgresSourceOptions& options,
+                                                   const std::string& snapshot) {
   MR_ASSIGN(auto connection, Connection::Open(options, Connection::Mode::kSql));
   MR_TRY(connection->Execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
   MR_TRY(connection->Execute("SET TRANSACTION SNAPSHOT " + QuoteLiteral(snapshot)));
   return connection;
 }
 
-std::vector<SnapshotChunk> PlanChunks(const std::vector<SnapshotRelation>& relations, int64_t chunk_bytes, int64_t block_size) {
+std::vector<SnapshotChunk> PlanChunks(const std::vector<SnapshotRelation>& relations,
+                                      int64_t chunk_bytes, int64_t block_size) {
   const int64_t step = std::max<int64_t>(1, chunk_bytes / block_size);
   std::vector<SnapshotChunk> chunks;
   for (const SnapshotRelation& relation : relations) {
     const int64_t blocks = (relation.bytes + block_size - 1) / block_size;
     int64_t first = 0;
-    for (; blocks - first > step + step / 2; first += step) {  // a rest of less than half a chunk goes with the one before
-      chunks.push_back({.table = relation.table, .relation = relation.relation, .first_block = first, .end_block = first + step});
+    for (; blocks - first > step + step / 2;
+         first += step) {  // a rest of less than half a chunk goes with the one before
+      chunks.push_back({.table = relation.table,
+                        .relation = relation.relation,
+                        .first_block = first,
+                        .end_block = first + step});
     }
-    chunks.push_back({.table = relation.table, .relation = relation.relation, .first_block = first, .end_block = -1});
+    chunks.push_back({.table = relation.table,
+                      .relation = relation.relation,
+                      .first_block = first,
+                      .end_block = -1});
   }
   return chunks;
 }
@@ -95,17 +119,21 @@ std::string ChunkSql(const SnapshotChunk& chunk, const TableSchema& schema) {
   for (const SourceColumn& column : schema.columns) columns.push_back(QuoteIdentifier(column.name));
   std::string where;
   if (chunk.first_block > 0) where = Format(" WHERE ctid >= '({},0)'::tid", chunk.first_block);
-  if (chunk.end_block >= 0) where += Format("{} ctid < '({},0)'::tid", where.empty() ? " WHERE" : " AND", chunk.end_block);
-  return Format("COPY (SELECT {} FROM ONLY {}{}) TO STDOUT", Join(columns, ","), chunk.relation, where);
+  if (chunk.end_block >= 0)
+    where += Format("{} ctid < '({},0)'::tid", where.empty() ? " WHERE" : " AND", chunk.end_block);
+  return Format("COPY (SELECT {} FROM ONLY {}{}) TO STDOUT", Join(columns, ","), chunk.relation,
+                where);
 }
 
-Result<SnapshotSession> OpenSnapshotSession(const PostgresSourceOptions& options, const std::vector<TableEntry>& tables,
+Result<SnapshotSession> OpenSnapshotSession(const PostgresSourceOptions& options,
+                                            const std::vector<TableEntry>& tables,
                                             const std::string& snapshot) {
   SnapshotSession session;
   MR_ASSIGN(session.connection, OpenInSnapshot(options, snapshot));
   MR_TRY(Lock(*session.connection, tables));
-  MR_ASSIGN(const Rows now, session.connection->Query(
-      "SELECT (extract(epoch FROM transaction_timestamp()) * 1000000)::bigint, current_setting('block_size')::bigint"));
+  MR_ASSIGN(const Rows now,
+            session.connection->Query("SELECT (extract(epoch FROM transaction_timestamp()) * "
+                                      "1000000)::bigint, current_setting('block_size')::bigint"));
   session.time = now.Int(0, 0);
   TypeCatalog types;
   for (const TableEntry& table : tables) {

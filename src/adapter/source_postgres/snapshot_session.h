@@ -16,8 +16,8 @@ namespace millrace::postgres {
 
 // One COPY: a range of heap blocks of a table or of one of its partitions.
 struct SnapshotChunk {
-  size_t table = 0;        // index into the snapshot's tables
-  std::string relation;    // qualified and quoted
+  size_t table = 0;      // index into the snapshot's tables
+  std::string relation;  // qualified and quoted
   int64_t first_block = 0;
   int64_t end_block = -1;  // -1: to the end, however far that is by now
 };
@@ -28,14 +28,17 @@ struct SnapshotRelation {
   int64_t bytes = 0;
 };
 // Pure. Chunks of about `chunk_bytes`, in the order of the relations.
-std::vector<SnapshotChunk> PlanChunks(const std::vector<SnapshotRelation>& relations, int64_t chunk_bytes, int64_t block_size);
+std::vector<SnapshotChunk> PlanChunks(const std::vector<SnapshotRelation>& relations,
+                                      int64_t chunk_bytes, int64_t block_size);
 // COPY (SELECT ...) TO STDOUT for a chunk of a table with these columns.
 std::string ChunkSql(const SnapshotChunk& chunk, const TableSchema& schema);
 
 // An ordinary connection whose transaction sees what an exported snapshot shows.
-Result<std::unique_ptr<Connection>> OpenInSnapshot(const PostgresSourceOptions& options, const std::string& snapshot);
+Result<std::unique_ptr<Connection>> OpenInSnapshot(const PostgresSourceOptions& options,
+                                                   const std::string& snapshot);
 
-// Tables under an exported snapshot: locked against changes of their definition for as long as this lives, described and cut into chunks.
+// Tables under an exported snapshot: locked against changes of their definition for as long as this
+// lives, described and cut into chunks.
 struct SnapshotSession {
   std::unique_ptr<Connection> connection;
   Micros time = 0;                    // of the server, when the session began
@@ -43,7 +46,8 @@ struct SnapshotSession {
   std::vector<SnapshotChunk> chunks;
 };
 // kPermission names the GRANT that is missing; kUnavailable: a table was dropped meanwhile.
-Result<SnapshotSession> OpenSnapshotSession(const PostgresSourceOptions& options, const std::vector<TableEntry>& tables,
+Result<SnapshotSession> OpenSnapshotSession(const PostgresSourceOptions& options,
+                                            const std::vector<TableEntry>& tables,
                                             const std::string& snapshot);
 
 }  // namespace millrace::postgres

@@ -19,21 +19,32 @@ namespace {
 using std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
-constexpr auto kPoll = 100ms;        // how late a stop may be noticed
-constexpr auto kLinger = 5ms;        // how long a finished transaction waits for company when nothing more has arrived
-constexpr auto kNap = 300us;         // between two looks at the socket while a transaction comes in
-constexpr auto kIdlePace = 1s;       // between two empty batches
-constexpr Lsn kSlotPace = 1 << 30;   // WAL read from a backlog between two moves of the slot
-constexpr auto kUntilPace = 200ms;   // between two questions to the server how far it is, when running up to an LSN
+// How late a stop may be noticed.
+constexpr auto kPoll = 100ms;
+// How long a finished transaction waits for company when nothing more has arrived.
+constexpr auto kLinger = 5ms;
+// Between two looks at the socket while a transaction comes in.
+constexpr auto kNap = 300us;
+// Between two empty batches.
+constexpr auto kIdlePace = 1s;
+// Between two questions to the server how far it is, when running up to an LSN.
+constexpr auto kUntilPace = 200ms;
+// WAL read from a backlog between two moves of the slot.
+constexpr Lsn kSlotPace = 1 << 30;
 
 // Decides when what was read goes to the sink, and when a run up to an LSN is done.
 class Reader {
  public:
   using ReadArrival = std::function<Status()>;
 
-  Reader(ReplicationStream& stream, ChangeDecoder& decoder, BatchWriter& writer, TableWatcher& watcher, ReadArrival read_arrival,
-         std::optional<Lsn> until)
-      : stream_(stream), decoder_(decoder), writer_(writer), watcher_(watcher), read_arrival_(std::move(read_arrival)), until_(until),
+  Reader(ReplicationStream& stream, ChangeDecoder& decoder, BatchWriter& writer,
+         TableWatcher& watcher, ReadArrival read_arrival, std::optional<Lsn> until)
+      : stream_(stream),
+        decoder_(decoder),
+        writer_(writer),
+        watcher_(watcher),
+        read_arrival_(std::move(read_arrival)),
+        until_(until),
         emitted_(decoder.position().resume_lsn) {}
 
   Status Run(std::stop_token stop) {
@@ -44,10 +55,12 @@ class Reader {
       } else {
         MR_TRY(NothingArrived());
       }
-      if (const auto* arrival = watcher_.ready(); arrival != nullptr && decoder_.StandsAt(arrival->slot.consistent_point)) {
+      if (const auto* arrival = watcher_.ready();
+          arrival != nullptr && decoder_.StandsAt(arrival->slot.consistent_point)) {
         MR_TRY(read_arrival_());
       }
-      // What is in hand ends at a commit, or (within a transaction beyond the goal) is nothing of that transaction yet.
+      // What is in hand ends at a commit, or (within a transaction beyond the goal) is nothing of
+      // that transaction yet.
       if (Reached()) return HandOver();
     }
     return {};
@@ -55,7 +68,8 @@ class Reader {
 
  private:
   Status Handle(const ReplicationStream::Message& message) {
-    if (message.kind == ReplicationStream::Message::Kind::kData) return decoder_.Handle(message.lsn, message.payload);
+    if (message.kind == ReplicationStream::Message::Kind::kData)
+      return decoder_.Handle(message.lsn, message.payload);
     if (!decoder_.in_transaction()) decoder_.Advance(message.lsn);
     return {};
   }
@@ -80,7 +94,8 @@ class Reader {
       stream_.AskForKeepalive();
       last_asked_ = now;
     }
-    // The rest of a transaction is on its way: letting more of it come saves two system calls a row and costs no throughput.
+    // The rest of a transaction is on its way: letting more of it come saves two system calls a row
+    // and costs no throughput.
     if (decoder_.in_transaction()) std::this_thread::sleep_for(kNap);
     return stream_.Wait(wait);
   }
@@ -101,7 +116,8 @@ class Reader {
   }
 
   bool Reached() const {
-    if (!until_ || watcher_.ready() != nullptr) return false;  // rows of new tables belong to the run that found them
+    if (!until_ || watcher_.ready() != nullptr)
+      return false;  // rows of new tables belong to the run that found them
     return decoder_.StandsAt(*until_);
   }
 
@@ -119,8 +135,12 @@ class Reader {
 
 }  // namespace
 
-Status PostgresSource::Stream(RecordSink& sink, std::optional<Lsn> until_lsn, std::stop_token stop) {
-  if (!start_) return Fail(ErrorKind::kInternal, "streaming without a position: Prepare (and Snapshot, where needed) comes first, each time");
+Status PostgresSource::Stream(RecordSink& sink, std::optional<Lsn> until_lsn,
+                              std::stop_token stop) {
+  if (!start_)
+    return Fail(ErrorKind::kInternal,
+                "streaming without a position: Prepare (and Snapshot, where needed) comes first, "
+                "each time");
   if (replication_ == nullptr) {
     MR_ASSIGN(replication_, Connection::Open(options_, Connection::Mode::kReplication));
   }
@@ -136,9 +156,11 @@ Status PostgresSource::Stream(RecordSink& sink, std::optional<Lsn> until_lsn, st
     watcher = watcher_.get();
   }
   BatchWriter writer(sink, options_.batch_bytes);
-  ChangeDecoder decoder(EventEncoder(options_.name, database), [this](const RelationMessage& relation) { return Resolve(relation); }, writer,
-                        *start_);
-  start_.reset();  // what was handed over from here on may be durable or not: only Prepare can tell where to begin the next time
+  ChangeDecoder decoder(
+      EventEncoder(options_.name, database),
+      [this](const RelationMessage& relation) { return Resolve(relation); }, writer, *start_);
+  start_.reset();  // what was handed over from here on may be durable or not: only Prepare can tell
+                   // where to begin the next time
   const auto read_arrival = [&] { return ReadArrival(*watcher, decoder, writer, stop); };
   decoder.set_pending_gate([&](CapturedTable& table) -> Result<bool> {
     const uint32_t oid = table.stream->schema.relation_oid;
@@ -153,13 +175,17 @@ Status PostgresSource::Stream(RecordSink& sink, std::optional<Lsn> until_lsn, st
   watcher->Start();
   if (until_lsn) {
     watcher->WaitFirstLook(stop);
-    if (const auto* arrival = watcher->ready()) until_lsn = std::max(*until_lsn, arrival->slot.consistent_point);
+    if (const auto* arrival = watcher->ready())
+      until_lsn = std::max(*until_lsn, arrival->slot.consistent_point);
   }
   Status status = ReadBacklog(publications, *watcher, decoder, writer, until_lsn, stop);
-  if (status.ok() && until_lsn && decoder.position().resume_lsn >= *until_lsn && watcher->ready() == nullptr) return status;
+  if (status.ok() && until_lsn && decoder.position().resume_lsn >= *until_lsn &&
+      watcher->ready() == nullptr)
+    return status;
   if (status.ok() && !stop.stop_requested()) {
     const Lsn start = decoder.position().resume_lsn;
-    MR_ASSIGN(auto stream, ReplicationStream::Start(std::move(replication_), options_.slot, publications, start, options_.status_interval));
+    MR_ASSIGN(auto stream, ReplicationStream::Start(std::move(replication_), options_.slot,
+                                                    publications, start, options_.status_interval));
     log::Info("capture", "streaming from slot {} at {}", options_.slot, FormatLsn(start));
     ReplicationStream& opened = *stream;
     {
@@ -174,18 +200,22 @@ Status PostgresSource::Stream(RecordSink& sink, std::optional<Lsn> until_lsn, st
   return status;
 }
 
-Status PostgresSource::ReadBacklog(const std::string& publication_names, TableWatcher& watcher, ChangeDecoder& decoder, BatchWriter& writer,
+Status PostgresSource::ReadBacklog(const std::string& publication_names, TableWatcher& watcher,
+                                   ChangeDecoder& decoder, BatchWriter& writer,
                                    std::optional<Lsn> until, std::stop_token stop) {
   const auto window = static_cast<Lsn>(options_.catch_up_bytes);
   if (window == 0) return {};
   MR_ASSIGN(const Lsn flushed, CurrentLsn());
   Lsn goal = std::min(until.value_or(flushed), flushed);
-  const auto behind = [&] { return goal > decoder.position().resume_lsn ? goal - decoder.position().resume_lsn : 0; };
+  const auto behind = [&] {
+    return goal > decoder.position().resume_lsn ? goal - decoder.position().resume_lsn : 0;
+  };
   if (behind() <= window) return {};
   log::Info("capture", "catching up with {} MB of WAL", behind() >> 20);
   auto backlog = CatchUp::Start(options_, publication_names, decoder.position().resume_lsn);
   if (!backlog.ok()) {
-    log::Info("capture", "no catching up over SQL, streaming all of it: {}", backlog.error().message());
+    log::Info("capture", "no catching up over SQL, streaming all of it: {}",
+              backlog.error().message());
     return {};
   }
   const auto take_arrival = [&]() -> Status {
@@ -196,10 +226,13 @@ Status PostgresSource::ReadBacklog(const std::string& publication_names, TableWa
   Lsn advanced = decoder.position().resume_lsn;
   while (behind() > 0 && !stop.stop_requested()) {
     const Lsn end = std::min(goal, decoder.position().resume_lsn + window);
-    MR_TRY((*backlog)->ReadTo(end, [&](Lsn lsn, std::string_view message) -> Status {
-      MR_TRY(decoder.Handle(lsn, message));
-      return take_arrival();
-    }, stop));
+    MR_TRY((*backlog)->ReadTo(
+        end,
+        [&](Lsn lsn, std::string_view message) -> Status {
+          MR_TRY(decoder.Handle(lsn, message));
+          return take_arrival();
+        },
+        stop));
     decoder.Advance(end);
     MR_TRY(take_arrival());
     MR_FAILPOINT("capture.before_hand_over");
@@ -207,7 +240,8 @@ Status PostgresSource::ReadBacklog(const std::string& publication_names, TableWa
     MR_TRY(writer.Flush());
     if (!until && behind() == 0) {
       MR_ASSIGN(goal, CurrentLsn());
-      if (behind() <= window / 4) break;  // the stream does the rest, in less time than a window takes to begin
+      if (behind() <= window / 4)
+        break;  // the stream does the rest, in less time than a window takes to begin
     }
     if (decoder.position().resume_lsn - advanced > kSlotPace) {
       AdvanceSlot();
@@ -219,9 +253,11 @@ Status PostgresSource::ReadBacklog(const std::string& publication_names, TableWa
 }
 
 // Puts the rows of new tables into the stream, here: docs/formats/events.md, "Snapshot".
-Status PostgresSource::ReadArrival(TableWatcher& watcher, ChangeDecoder& decoder, BatchWriter& writer, std::stop_token stop) {
+Status PostgresSource::ReadArrival(TableWatcher& watcher, ChangeDecoder& decoder,
+                                   BatchWriter& writer, std::stop_token stop) {
   const TableWatcher::Arrival& arrival = *watcher.ready();
-  MR_ASSIGN(SnapshotSession session, OpenSnapshotSession(options_, arrival.tables, arrival.slot.snapshot));
+  MR_ASSIGN(SnapshotSession session,
+            OpenSnapshotSession(options_, arrival.tables, arrival.slot.snapshot));
   EventContext context;
   context.commit_lsn = decoder.SnapshotLsn(arrival.slot.consistent_point);
   context.commit_time = session.time;
@@ -245,20 +281,24 @@ Status PostgresSource::ReadArrival(TableWatcher& watcher, ChangeDecoder& decoder
   for (const SnapshotChunk& chunk : session.chunks) {
     CapturedTable& table = session.tables[chunk.table];
     Tuple row(table.columns.size());
-    const Status read = session.connection->CopyOut(ChunkSql(chunk, table.stream->schema), [&](char* data, size_t size) -> Status {
-      MR_TRY(ParseCopyRow(data, size, row));
-      const uint32_t index = writer.StreamIndex(table);
-      Event event{.op = 'r', .key = &row, .after = &row};
-      event.lsn = arrival.slot.consistent_point;
-      event.ordinal = ++last.ordinal;
-      encoder.Append(table, index, event, writer.batch());
-      if (!writer.full()) return {};
-      if (stop.stop_requested()) return Error(ErrorKind::kCancelled, "rows of new tables: asked to stop");
-      return writer.Flush();
-    });
-    if (!read.ok()) return read.error().Wrap("rows of new table " + table.stream->schema.QualifiedName());
+    const Status read = session.connection->CopyOut(
+        ChunkSql(chunk, table.stream->schema), [&](char* data, size_t size) -> Status {
+          MR_TRY(ParseCopyRow(data, size, row));
+          const uint32_t index = writer.StreamIndex(table);
+          Event event{.op = 'r', .key = &row, .after = &row};
+          event.lsn = arrival.slot.consistent_point;
+          event.ordinal = ++last.ordinal;
+          encoder.Append(table, index, event, writer.batch());
+          if (!writer.full()) return {};
+          if (stop.stop_requested())
+            return Error(ErrorKind::kCancelled, "rows of new tables: asked to stop");
+          return writer.Flush();
+        });
+    if (!read.ok())
+      return read.error().Wrap("rows of new table " + table.stream->schema.QualifiedName());
   }
-  for (const CapturedTable& table : session.tables) known_[table.stream->schema.relation_oid] = table.stream->schema;
+  for (const CapturedTable& table : session.tables)
+    known_[table.stream->schema.relation_oid] = table.stream->schema;
   last.ordinal = std::max<int64_t>(last.ordinal, 0);
   decoder.SnapshotPut(last);
   if (decoder.mid_transaction()) {

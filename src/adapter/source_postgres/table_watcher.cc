@@ -10,7 +10,8 @@
 
 namespace millrace::postgres {
 
-TableWatcher::Cancellable::Cancellable(TableWatcher& watcher, Connection* connection) : watcher_(watcher) {
+TableWatcher::Cancellable::Cancellable(TableWatcher& watcher, Connection* connection)
+    : watcher_(watcher) {
   const std::lock_guard lock(watcher_.mutex_);
   watcher_.running_ = connection;
 }
@@ -50,7 +51,8 @@ void TableWatcher::Run(std::stop_token stop) {
     last_look_ = std::move(looked);
     first_look_over_ = true;
     changed_.notify_all();
-    changed_.wait_for(lock, stop, options_.table_check_interval, [&] { return durable_ || (!renew_.empty() && !arrival_ && !covered_by_); });
+    changed_.wait_for(lock, stop, options_.table_check_interval,
+                      [&] { return durable_ || (!renew_.empty() && !arrival_ && !covered_by_); });
   }
   const std::lock_guard lock(mutex_);
   finished_ = true;
@@ -59,16 +61,20 @@ void TableWatcher::Run(std::stop_token stop) {
 
 // The tables that are to be captured, without those whose key Silver could not compare.
 Result<std::vector<TableEntry>> TableWatcher::Wanted(const std::vector<TableEntry>& all) {
-  std::vector<TableEntry> wanted = SelectTables(all, options_.include_tables, options_.exclude_tables);
+  std::vector<TableEntry> wanted =
+      SelectTables(all, options_.include_tables, options_.exclude_tables);
   MR_ASSIGN(const auto keys, ReadKeyColumns(*connection_));
   for (const KeyColumn& key : keys) {
-    const auto table = std::find_if(wanted.begin(), wanted.end(), [&](const TableEntry& t) { return t.oid == key.relation_oid; });
+    const auto table = std::find_if(wanted.begin(), wanted.end(),
+                                    [&](const TableEntry& t) { return t.oid == key.relation_oid; });
     if (table == wanted.end()) continue;
     const KeyVerdict verdict = JudgeKey(key);
     if (verdict.fitness != KeyFitness::kUnfit) continue;
     if (refused_.insert(table->QualifiedName()).second) {
-      log::Warn("capture", "table {} is left out: key column '{}' cannot be compared outside of PostgreSQL: {}", table->QualifiedName(),
-                key.column, verdict.reason);
+      log::Warn(
+          "capture",
+          "table {} is left out: key column '{}' cannot be compared outside of PostgreSQL: {}",
+          table->QualifiedName(), key.column, verdict.reason);
     }
     wanted.erase(table);
   }
@@ -93,7 +99,8 @@ Status TableWatcher::Look() {
   const Cancellable cancellable(*this, connection_.get());
   MR_TRY(ClearMark());
   MR_ASSIGN(const PublicationState main, ReadPublication(*connection_, options_.publication));
-  MR_ASSIGN(const PublicationState insert_only, ReadPublication(*connection_, InsertPublication(options_.publication)));
+  MR_ASSIGN(const PublicationState insert_only,
+            ReadPublication(*connection_, InsertPublication(options_.publication)));
   if (!main.managed) return {};
   MR_ASSIGN(const auto all, ListTables(*connection_));
   MR_ASSIGN(const auto wanted, Wanted(all));
@@ -107,16 +114,20 @@ Status TableWatcher::Look() {
   std::set<uint32_t> pending;
   for (const TableEntry& table : wanted) {
     const std::string name = QualifiedIdentifier(table.schema, table.table);
-    const bool marked = std::find(main.pending.begin(), main.pending.end(), table.oid) != main.pending.end() || renew.contains(table.oid);
-    const bool published = std::binary_search(main.tables.begin(), main.tables.end(), name) ||
-                           std::binary_search(insert_only.tables.begin(), insert_only.tables.end(), name);
+    const bool marked =
+        std::find(main.pending.begin(), main.pending.end(), table.oid) != main.pending.end() ||
+        renew.contains(table.oid);
+    const bool published =
+        std::binary_search(main.tables.begin(), main.tables.end(), name) ||
+        std::binary_search(insert_only.tables.begin(), insert_only.tables.end(), name);
     if (published && !marked) continue;
     arrival->tables.push_back(table);
     arrival->again |= marked;
     pending.insert(table.oid);
   }
   PublicationPlan plan = PlanPublications(options_.publication, wanted, main, insert_only);
-  if (!pending.empty() || !main.pending.empty()) plan.statements.push_back(MarkPending(options_.publication, pending));
+  if (!pending.empty() || !main.pending.empty())
+    plan.statements.push_back(MarkPending(options_.publication, pending));
   {
     // Before the first of their rows can be in the stream.
     const std::lock_guard lock(mutex_);
@@ -135,7 +146,8 @@ Status TableWatcher::Arrive(std::unique_ptr<Arrival> arrival) {
     const Cancellable cancellable(*this, arrival->holder.get());
     MR_ASSIGN(arrival->slot, CreateTemporarySlot(*arrival->holder, options_.slot));
   }
-  log::Info("capture", "{} new tables, their rows as of {}", arrival->tables.size(), FormatLsn(arrival->slot.consistent_point));
+  log::Info("capture", "{} new tables, their rows as of {}", arrival->tables.size(),
+            FormatLsn(arrival->slot.consistent_point));
   const std::lock_guard lock(mutex_);
   arrival_ = std::move(arrival);
   ready_.store(arrival_.get(), std::memory_order_release);
@@ -170,14 +182,19 @@ void TableWatcher::Renew(uint32_t relation_oid) {
 
 Status TableWatcher::WaitReady(uint32_t relation_oid, std::stop_token stop) {
   std::unique_lock lock(mutex_);
-  const auto settled = [&] { return arrival_ != nullptr || !pending_.contains(relation_oid) || !last_look_.ok(); };
-  if (!changed_.wait(lock, stop, settled)) return Error(ErrorKind::kCancelled, "new tables: asked to stop");
+  const auto settled = [&] {
+    return arrival_ != nullptr || !pending_.contains(relation_oid) || !last_look_.ok();
+  };
+  if (!changed_.wait(lock, stop, settled))
+    return Error(ErrorKind::kCancelled, "new tables: asked to stop");
   if (!pending_.contains(relation_oid)) return {};
   if (arrival_ == nullptr) return last_look_.error().Wrap("new tables");
-  const bool contained = std::any_of(arrival_->tables.begin(), arrival_->tables.end(),
-                                     [&](const TableEntry& table) { return table.oid == relation_oid; });
+  const bool contained =
+      std::any_of(arrival_->tables.begin(), arrival_->tables.end(),
+                  [&](const TableEntry& table) { return table.oid == relation_oid; });
   if (contained) return {};
-  return Fail(ErrorKind::kUnavailable, "new tables: relation {} has to wait for others that are not read yet", relation_oid);
+  return Fail(ErrorKind::kUnavailable,
+              "new tables: relation {} has to wait for others that are not read yet", relation_oid);
 }
 
 void TableWatcher::WaitFirstLook(std::stop_token stop) {

@@ -19,20 +19,23 @@
 
 namespace millrace::postgres {
 
-// Tables that come into being (or into the list of tables to capture) while we stream. A thread of its own looks for them, adds them to the
-// publication and opens a snapshot in which their rows can be read; the reader of the stream takes them over at the right place.
+// Tables that come into being (or into the list of tables to capture) while we stream. A thread of
+// its own looks for them, adds them to the publication and opens a snapshot in which their rows can
+// be read; the reader of the stream takes them over at the right place.
 //
 // A table whose columns the stream no longer tells apart (reconcile.h) is taken for new, too.
 //
-// A table is *pending* from its ALTER PUBLICATION until its rows are durable downstream. That is written into the publication's comment in the
-// same transaction, so that a killed process finds it again. Works on publications that we made only; others are never changed from here.
+// A table is *pending* from its ALTER PUBLICATION until its rows are durable downstream. That is
+// written into the publication's comment in the same transaction, so that a killed process finds it
+// again. Works on publications that we made only; others are never changed from here.
 class TableWatcher {
  public:
   struct Arrival {
     std::vector<TableEntry> tables;
-    CreatedSlot slot;                    // a temporary one: what commits before its consistent point is in the snapshot
+    CreatedSlot
+        slot;  // a temporary one: what commits before its consistent point is in the snapshot
     std::unique_ptr<Connection> holder;  // keeps slot and snapshot alive
-    bool again = false;                  // rows may have been handed over before, by a process that was killed
+    bool again = false;  // rows may have been handed over before, by a process that was killed
   };
 
   explicit TableWatcher(const PostgresSourceOptions& options) : options_(options) {}
@@ -45,10 +48,11 @@ class TableWatcher {
   bool IsPending(uint32_t relation_oid) const;
   // An arrival to be read, or nullptr; costs a load. It stays until Done.
   Arrival* ready() const { return ready_.load(std::memory_order_acquire); }
-  // The table's rows are no longer to be had from the stream: takes it for new. Its mark is durable before WaitReady returns.
+  // The table's rows are no longer to be had from the stream: takes it for new. Its mark is durable
+  // before WaitReady returns.
   void Renew(uint32_t relation_oid);
-  // Until the pending table's arrival is ready, or it is not pending any more. The failure of the last look; kUnavailable when another
-  // arrival is in the way; kCancelled when asked to stop.
+  // Until the pending table's arrival is ready, or it is not pending any more. The failure of the
+  // last look; kUnavailable when another arrival is in the way; kCancelled when asked to stop.
   Status WaitReady(uint32_t relation_oid, std::stop_token stop);
   // Until the first look is over, or stop was asked for.
   void WaitFirstLook(std::stop_token stop);
@@ -80,16 +84,16 @@ class TableWatcher {
 
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
-  Connection* running_ = nullptr;           // what the thread waits for
-  bool finished_ = false;                   // the thread
+  Connection* running_ = nullptr;  // what the thread waits for
+  bool finished_ = false;          // the thread
   bool first_look_over_ = false;
   Status last_look_;
-  std::set<uint32_t> pending_;              // rows of these wait
-  std::set<uint32_t> renew_;                // asked for by Renew, not in an arrival yet
+  std::set<uint32_t> pending_;  // rows of these wait
+  std::set<uint32_t> renew_;    // asked for by Renew, not in an arrival yet
   std::unique_ptr<Arrival> arrival_;
   std::atomic<Arrival*> ready_{nullptr};
-  std::optional<EventPosition> covered_by_; // read, not yet durable
-  bool durable_ = false;                    // ... and durable: the mark may go
+  std::optional<EventPosition> covered_by_;  // read, not yet durable
+  bool durable_ = false;                     // ... and durable: the mark may go
   std::jthread thread_;
 };
 

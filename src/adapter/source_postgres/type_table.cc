@@ -12,8 +12,8 @@ struct TypeRow {
   LogicalKind kind;
 };
 
-// The types that are more than their text. What is not here and is no domain, array or enum is carried as text (kOpaque).
-// docs/formats/types.md has the reader's side.
+// The types that are more than their text. What is not here and is no domain, array or enum is
+// carried as text (kOpaque). docs/formats/types.md has the reader's side.
 constexpr std::array kTypes = {
     TypeRow{16, "bool", LogicalKind::kBool},
     TypeRow{17, "bytea", LogicalKind::kBytes},
@@ -37,11 +37,15 @@ constexpr std::array kTypes = {
     TypeRow{2950, "uuid", LogicalKind::kUuid},
     TypeRow{3802, "jsonb", LogicalKind::kJson},
 };
-static_assert(std::is_sorted(kTypes.begin(), kTypes.end(), [](const TypeRow& a, const TypeRow& b) { return a.oid < b.oid; }));
+static_assert(std::is_sorted(kTypes.begin(), kTypes.end(),
+                             [](const TypeRow& a, const TypeRow& b) { return a.oid < b.oid; }));
 
-LogicalType Plain(LogicalKind kind) { return {.kind = kind, .precision = 0, .scale = 0, .element = {}}; }
+LogicalType Plain(LogicalKind kind) {
+  return {.kind = kind, .precision = 0, .scale = 0, .element = {}};
+}
 
-// numeric's typmod (numeric.c): precision in the upper half, scale in eleven signed bits, all plus 4.
+// numeric's typmod (numeric.c): precision in the upper half, scale in eleven signed bits, all
+// plus 4.
 LogicalType Numeric(int32_t typmod) {
   LogicalType type = Plain(LogicalKind::kNumeric);
   if (typmod < 4) return type;
@@ -53,11 +57,13 @@ LogicalType Numeric(int32_t typmod) {
 }  // namespace
 
 const LogicalKind* FindBuiltin(uint32_t oid) {
-  const auto row = std::lower_bound(kTypes.begin(), kTypes.end(), oid, [](const TypeRow& r, uint32_t o) { return r.oid < o; });
+  const auto row = std::lower_bound(kTypes.begin(), kTypes.end(), oid,
+                                    [](const TypeRow& r, uint32_t o) { return r.oid < o; });
   return row != kTypes.end() && row->oid == oid ? &row->kind : nullptr;
 }
 
-ResolvedType ResolveType(uint32_t oid, int32_t typmod, const std::function<const TypeInfo*(uint32_t)>& lookup) {
+ResolvedType ResolveType(uint32_t oid, int32_t typmod,
+                         const std::function<const TypeInfo*(uint32_t)>& lookup) {
   if (const LogicalKind* kind = FindBuiltin(oid)) {
     return {*kind == LogicalKind::kNumeric ? Numeric(typmod) : Plain(*kind)};
   }
@@ -69,8 +75,10 @@ ResolvedType ResolveType(uint32_t oid, int32_t typmod, const std::function<const
     LogicalType array = Plain(LogicalKind::kArray);
     const TypeInfo* element = lookup(info->element_oid);
     array.element.push_back(ResolveType(info->element_oid, typmod, lookup).type);
-    // A domain over an array may be an element: its text is that of an array within an array, which we carry as text.
-    if (array.element.front().kind == LogicalKind::kArray) array.element.front() = Plain(LogicalKind::kOpaque);
+    // A domain over an array may be an element: its text is that of an array within an array, which
+    // we carry as text.
+    if (array.element.front().kind == LogicalKind::kArray)
+      array.element.front() = Plain(LogicalKind::kOpaque);
     return {std::move(array), element != nullptr ? element->delimiter : ','};
   }
   return {Plain(LogicalKind::kOpaque)};

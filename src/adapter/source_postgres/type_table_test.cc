@@ -16,7 +16,12 @@ const std::map<uint32_t, TypeInfo> kCatalog = {
     {790, {.oid = 790, .name = "money"}},
     {9001, {.oid = 9001, .name = "mood", .kind = 'e'}},
     {9002, {.oid = 9002, .name = "_mood", .element_oid = 9001}},
-    {9003, {.oid = 9003, .name = "cents", .kind = 'd', .base_oid = 1700, .base_typmod = (14 << 16 | 2) + 4}},
+    {9003,
+     {.oid = 9003,
+      .name = "cents",
+      .kind = 'd',
+      .base_oid = 1700,
+      .base_typmod = (14 << 16 | 2) + 4}},
     {9004, {.oid = 9004, .name = "more_cents", .kind = 'd', .base_oid = 9003}},
     {9005, {.oid = 9005, .name = "citext"}},
     {9006, {.oid = 9006, .name = "list", .kind = 'd', .base_oid = 1007}},
@@ -40,10 +45,14 @@ TEST(TypeTable, Builtins) {
 
 TEST(TypeTable, NumericPrecisionAndScale) {
   EXPECT_EQ(Resolve(1700).type, (LogicalType{LogicalKind::kNumeric, 0, 0, {}}));
-  EXPECT_EQ(Resolve(1700, NumericTypmod(12, 2)).type, (LogicalType{LogicalKind::kNumeric, 12, 2, {}}));
-  EXPECT_EQ(Resolve(1700, NumericTypmod(5, -2)).type, (LogicalType{LogicalKind::kNumeric, 5, -2, {}}));
-  EXPECT_EQ(Resolve(1700, NumericTypmod(3, 5)).type, (LogicalType{LogicalKind::kNumeric, 3, 5, {}}));
-  EXPECT_EQ(Resolve(1231, NumericTypmod(10, 2)).type.element.front(), (LogicalType{LogicalKind::kNumeric, 10, 2, {}}));
+  EXPECT_EQ(Resolve(1700, NumericTypmod(12, 2)).type,
+            (LogicalType{LogicalKind::kNumeric, 12, 2, {}}));
+  EXPECT_EQ(Resolve(1700, NumericTypmod(5, -2)).type,
+            (LogicalType{LogicalKind::kNumeric, 5, -2, {}}));
+  EXPECT_EQ(Resolve(1700, NumericTypmod(3, 5)).type,
+            (LogicalType{LogicalKind::kNumeric, 3, 5, {}}));
+  EXPECT_EQ(Resolve(1231, NumericTypmod(10, 2)).type.element.front(),
+            (LogicalType{LogicalKind::kNumeric, 10, 2, {}}));
 }
 
 TEST(TypeTable, WhatIsMadeOfOthers) {

@@ -47,8 +47,10 @@ struct Date {
 std::optional<Date> TakeDate(std::string_view& text) {
   size_t digits = 0;
   int64_t year = 0;
-  while (digits < text.size() && digits < 9 && IsDigit(text[digits])) year = year * 10 + (text[digits++] - '0');
-  if (digits < 4 || text.size() < digits + 6 || text[digits] != '-' || text[digits + 3] != '-') return std::nullopt;
+  while (digits < text.size() && digits < 9 && IsDigit(text[digits]))
+    year = year * 10 + (text[digits++] - '0');
+  if (digits < 4 || text.size() < digits + 6 || text[digits] != '-' || text[digits + 3] != '-')
+    return std::nullopt;
   const Date date{year, Two(&text[digits + 1]), Two(&text[digits + 4])};
   if (year == 0 || date.month - 1 > 11 || date.day - 1 > 30) return std::nullopt;
   text.remove_prefix(digits + 6);
@@ -79,7 +81,8 @@ std::optional<int64_t> TakeTime(std::string_view& text) {
 std::optional<int64_t> DaysWithEra(const Date& date, std::string_view rest) {
   const bool bc = rest == " BC";
   if (!bc && !rest.empty()) return std::nullopt;
-  return DaysFromCivil({bc ? 1 - date.year : date.year, static_cast<int>(date.month), static_cast<int>(date.day)});
+  return DaysFromCivil(
+      {bc ? 1 - date.year : date.year, static_cast<int>(date.month), static_cast<int>(date.day)});
 }
 
 // --- encoders, in the order of LogicalKind ---
@@ -159,12 +162,15 @@ bool EncodeNumeric(const ValueEncoder&, std::string_view text, ByteBuffer& out) 
 
 // "\xdeadbeef" to base64, straight.
 bool EncodeBytes(const ValueEncoder&, std::string_view text, ByteBuffer& out) {
-  static constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  static constexpr char kAlphabet[] =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   static constexpr auto kHex = [] {
     std::array<uint8_t, 256> table{};
     table.fill(0xFF);  // no hex digit
     for (int i = 0; i < 10; ++i) table[static_cast<size_t>('0' + i)] = static_cast<uint8_t>(i);
-    for (int i = 0; i < 6; ++i) table[static_cast<size_t>('a' + i)] = table[static_cast<size_t>('A' + i)] = static_cast<uint8_t>(10 + i);
+    for (int i = 0; i < 6; ++i)
+      table[static_cast<size_t>('a' + i)] = table[static_cast<size_t>('A' + i)] =
+          static_cast<uint8_t>(10 + i);
     return table;
   }();
   if (text.size() < 2 || text[0] != '\\' || text[1] != 'x' || text.size() % 2 != 0) {
@@ -236,7 +242,8 @@ bool EncodeTimestamp(const ValueEncoder&, std::string_view text, ByteBuffer& out
     if (const auto time = TakeTime(rest)) {
       const auto days = DaysWithEra(*date, rest);
       int64_t micros = 0;
-      if (days && !__builtin_mul_overflow(*days, kMicrosPerDay, &micros) && !__builtin_add_overflow(micros, *time, &micros)) {
+      if (days && !__builtin_mul_overflow(*days, kMicrosPerDay, &micros) &&
+          !__builtin_add_overflow(micros, *time, &micros)) {
         AppendInteger(micros, out);
         return true;
       }
@@ -249,8 +256,10 @@ bool EncodeTimestamp(const ValueEncoder&, std::string_view text, ByteBuffer& out
 // "2025-06-30 10:00:00[.f...]+00" to "2025-06-30T10:00:00.ffffffZ".
 bool EncodeTimestampTz(const ValueEncoder&, std::string_view text, ByteBuffer& out) {
   const size_t n = text.size();
-  const bool shape = n >= 22 && n <= 29 && n != 23 && text[4] == '-' && text[7] == '-' && text[10] == ' ' && text[13] == ':' &&
-                     text[16] == ':' && (n == 22 || text[19] == '.') && text[n - 3] == '+' && text[n - 2] == '0' && text[n - 1] == '0';
+  const bool shape = n >= 22 && n <= 29 && n != 23 && text[4] == '-' && text[7] == '-' &&
+                     text[10] == ' ' && text[13] == ':' && text[16] == ':' &&
+                     (n == 22 || text[19] == '.') && text[n - 3] == '+' && text[n - 2] == '0' &&
+                     text[n - 1] == '0';
   if (!shape) {
     AppendJsonString(text, out);
     return false;
@@ -267,24 +276,35 @@ bool EncodeTimestampTz(const ValueEncoder&, std::string_view text, ByteBuffer& o
 
 ValueEncoder::Function ScalarFunction(LogicalKind kind) {
   switch (kind) {
-    case LogicalKind::kBool: return EncodeBool;
+    case LogicalKind::kBool:
+      return EncodeBool;
     case LogicalKind::kInt16:
     case LogicalKind::kInt32:
     case LogicalKind::kInt64:
-    case LogicalKind::kOid: return EncodeInteger;
+    case LogicalKind::kOid:
+      return EncodeInteger;
     case LogicalKind::kFloat32:
-    case LogicalKind::kFloat64: return EncodeFloat;
-    case LogicalKind::kNumeric: return EncodeNumeric;
-    case LogicalKind::kBytes: return EncodeBytes;
-    case LogicalKind::kDate: return EncodeDate;
-    case LogicalKind::kTime: return EncodeTime;
-    case LogicalKind::kTimestamp: return EncodeTimestamp;
-    case LogicalKind::kTimestampTz: return EncodeTimestampTz;
-    case LogicalKind::kArray: return EncodeArray;
+    case LogicalKind::kFloat64:
+      return EncodeFloat;
+    case LogicalKind::kNumeric:
+      return EncodeNumeric;
+    case LogicalKind::kBytes:
+      return EncodeBytes;
+    case LogicalKind::kDate:
+      return EncodeDate;
+    case LogicalKind::kTime:
+      return EncodeTime;
+    case LogicalKind::kTimestamp:
+      return EncodeTimestamp;
+    case LogicalKind::kTimestampTz:
+      return EncodeTimestampTz;
+    case LogicalKind::kArray:
+      return EncodeArray;
     case LogicalKind::kText:
     case LogicalKind::kUuid:
     case LogicalKind::kJson:
-    case LogicalKind::kOpaque: return EncodeText;
+    case LogicalKind::kOpaque:
+      return EncodeText;
   }
   return EncodeText;  // unreachable: the switch is exhaustive
 }
@@ -298,13 +318,27 @@ char* EscapeOne(unsigned char c, char* to) {
   }
   *to++ = '\\';
   switch (c) {
-    case '\b': *to++ = 'b'; break;
-    case '\t': *to++ = 't'; break;
-    case '\n': *to++ = 'n'; break;
-    case '\f': *to++ = 'f'; break;
-    case '\r': *to++ = 'r'; break;
-    case '"': *to++ = '"'; break;
-    case '\\': *to++ = '\\'; break;
+    case '\b':
+      *to++ = 'b';
+      break;
+    case '\t':
+      *to++ = 't';
+      break;
+    case '\n':
+      *to++ = 'n';
+      break;
+    case '\f':
+      *to++ = 'f';
+      break;
+    case '\r':
+      *to++ = 'r';
+      break;
+    case '"':
+      *to++ = '"';
+      break;
+    case '\\':
+      *to++ = '\\';
+      break;
     default:
       std::memcpy(to, "u00", 3);
       to[3] = kHex[c >> 4];
@@ -318,12 +352,14 @@ char* EscapeOne(unsigned char c, char* to) {
 char* EscapeInto(const char* from, size_t n, char* to) {
   const char* const end = from + n;
 #ifdef __SSE2__
-  const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'), control = _mm_set1_epi8(0x1F);
+  const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'),
+                control = _mm_set1_epi8(0x1F);
   while (end - from >= 16) {
     const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to), block);
-    const __m128i special = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(block, quote), _mm_cmpeq_epi8(block, backslash)),
-                                         _mm_cmpeq_epi8(_mm_max_epu8(block, control), control));
+    const __m128i special =
+        _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(block, quote), _mm_cmpeq_epi8(block, backslash)),
+                     _mm_cmpeq_epi8(_mm_max_epu8(block, control), control));
     const int mask = _mm_movemask_epi8(special);
     if (mask == 0) {
       from += 16;
@@ -335,12 +371,14 @@ char* EscapeInto(const char* from, size_t n, char* to) {
     to = EscapeOne(static_cast<unsigned char>(*from++), to + clean);
   }
 #endif
-  while (end - from >= 8) {  // eight bytes in a word: the classic "has a byte less than / equal to" tests
+  while (end - from >=
+         8) {  // eight bytes in a word: the classic "has a byte less than / equal to" tests
     constexpr uint64_t kOnes = 0x0101010101010101u, kHigh = 0x8080808080808080u;
     uint64_t word;
     std::memcpy(&word, from, 8);
     const uint64_t q = word ^ kOnes * '"', b = word ^ kOnes * '\\';
-    const uint64_t special = ((word - kOnes * 0x20) & ~word) | ((q - kOnes) & ~q) | ((b - kOnes) & ~b);
+    const uint64_t special =
+        ((word - kOnes * 0x20) & ~word) | ((q - kOnes) & ~q) | ((b - kOnes) & ~b);
     if ((special & kHigh) != 0) break;
     std::memcpy(to, from, 8);
     from += 8;
@@ -353,7 +391,8 @@ char* EscapeInto(const char* from, size_t n, char* to) {
 }  // namespace
 
 void AppendJsonString(std::string_view text, ByteBuffer& out) {
-  constexpr size_t kPiece = 16 << 10;  // bounds what is reserved for a long text that may need no escapes at all
+  constexpr size_t kPiece =
+      16 << 10;  // bounds what is reserved for a long text that may need no escapes at all
   const size_t first = text.size() < kPiece ? text.size() : kPiece;
   char* start = out.Space(first * 6 + 18);
   char* to = start;

@@ -8,11 +8,13 @@
 // A value's PostgreSQL text to its JSON form of the `exact` profile: docs/formats/types.md.
 namespace millrace::postgres {
 
-// How the values of one column are encoded; resolved once per table version. Encoders append exactly one JSON value and are safe on any
-// bytes: text that is not of the type's usual shape becomes a JSON string.
+// How the values of one column are encoded; resolved once per table version. Encoders append
+// exactly one JSON value and are safe on any bytes: text that is not of the type's usual shape
+// becomes a JSON string.
 struct ValueEncoder {
-  // True when the value has a form of its kind; false when it went out as a string because it has none (infinity, NaN in numeric,
-  // 24:00:00, far timestamps), which makes an array that holds it go out as text.
+  // True when the value has a form of its kind; false when it went out as a string because it has
+  // none (infinity, NaN in numeric, 24:00:00, far timestamps), which makes an array that holds it
+  // go out as text.
   using Function = bool (*)(const ValueEncoder& self, std::string_view text, ByteBuffer& out);
 
   Function encode;

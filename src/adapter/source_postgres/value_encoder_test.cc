@@ -38,7 +38,8 @@ TEST(ValueEncoder, Scalars) {
       {LogicalKind::kNumeric, "12.30", "\"12.30\""},
       {LogicalKind::kNumeric, "NaN", "\"NaN\""},
       {LogicalKind::kText, "", "\"\""},
-      {LogicalKind::kText, "tab\tnl\n\x01 \"q\" \\ \b\f\r\x1f\x7f", "\"tab\\tnl\\n\\u0001 \\\"q\\\" \\\\ \\b\\f\\r\\u001F\x7f\""},
+      {LogicalKind::kText, "tab\tnl\n\x01 \"q\" \\ \b\f\r\x1f\x7f",
+       "\"tab\\tnl\\n\\u0001 \\\"q\\\" \\\\ \\b\\f\\r\\u001F\x7f\""},
       {LogicalKind::kBytes, "\\x", "\"\""},
       {LogicalKind::kBytes, "\\xdeadbeef00ff", "\"3q2+7wD/\""},
       {LogicalKind::kBytes, "\\x00", "\"AA==\""},
@@ -60,26 +61,32 @@ TEST(ValueEncoder, Scalars) {
       {LogicalKind::kTimestamp, "294247-01-10 04:00:54.775807", "9223372036854775807"},
       {LogicalKind::kTimestamp, "294247-01-10 04:00:54.775808", "\"294247-01-10 04:00:54.775808\""},
       {LogicalKind::kTimestamp, "-infinity", "\"-infinity\""},
-      {LogicalKind::kTimestampTz, "2025-06-30 10:00:00.123456+00", "\"2025-06-30T10:00:00.123456Z\""},
+      {LogicalKind::kTimestampTz, "2025-06-30 10:00:00.123456+00",
+       "\"2025-06-30T10:00:00.123456Z\""},
       {LogicalKind::kTimestampTz, "2025-06-30 10:00:00+00", "\"2025-06-30T10:00:00.000000Z\""},
       {LogicalKind::kTimestampTz, "2025-06-30 10:00:00.5+00", "\"2025-06-30T10:00:00.500000Z\""},
       {LogicalKind::kTimestampTz, "0044-03-15 12:00:00+00 BC", "\"0044-03-15 12:00:00+00 BC\""},
       {LogicalKind::kTimestampTz, "12345-03-15 12:00:00+00", "\"12345-03-15 12:00:00+00\""},
       {LogicalKind::kTimestampTz, "2025-06-30 10:00:00+02", "\"2025-06-30 10:00:00+02\""},
       {LogicalKind::kTimestampTz, "infinity", "\"infinity\""},
-      {LogicalKind::kUuid, "123e4567-e89b-12d3-a456-426614174000", "\"123e4567-e89b-12d3-a456-426614174000\""},
+      {LogicalKind::kUuid, "123e4567-e89b-12d3-a456-426614174000",
+       "\"123e4567-e89b-12d3-a456-426614174000\""},
       {LogicalKind::kJson, "{\"a\": [1, null]}", "\"{\\\"a\\\": [1, null]}\""},
       {LogicalKind::kOpaque, "<(1,2),3>", "\"<(1,2),3>\""},
   };
-  for (const Case& c : cases) EXPECT_EQ(Encode(Scalar(c.kind), c.text), c.json) << KindName(c.kind) << " " << c.text;
+  for (const Case& c : cases)
+    EXPECT_EQ(Encode(Scalar(c.kind), c.text), c.json) << KindName(c.kind) << " " << c.text;
 }
 
 TEST(ValueEncoder, WhatIsNotOfTheTypeIsAString) {
-  for (const LogicalKind kind : {LogicalKind::kBool, LogicalKind::kInt32, LogicalKind::kFloat64, LogicalKind::kDate, LogicalKind::kTime,
-                                 LogicalKind::kTimestamp, LogicalKind::kTimestampTz, LogicalKind::kBytes}) {
-    for (const char* text : {"", "-", "x", "01", "1.", ".5", "1e", "2024-13-01", "2024-01-01x", "25:00:00", "12:00:00.", "12:00:00.1234567",
-                             "2024-01-01 ", "2024-01-01 00:00:00 AD", "\\x1"}) {
-      EXPECT_EQ(Encode(Scalar(kind), text), Encode(Scalar(LogicalKind::kText), text)) << KindName(kind) << " '" << text << "'";
+  for (const LogicalKind kind : {LogicalKind::kBool, LogicalKind::kInt32, LogicalKind::kFloat64,
+                                 LogicalKind::kDate, LogicalKind::kTime, LogicalKind::kTimestamp,
+                                 LogicalKind::kTimestampTz, LogicalKind::kBytes}) {
+    for (const char* text :
+         {"", "-", "x", "01", "1.", ".5", "1e", "2024-13-01", "2024-01-01x", "25:00:00",
+          "12:00:00.", "12:00:00.1234567", "2024-01-01 ", "2024-01-01 00:00:00 AD", "\\x1"}) {
+      EXPECT_EQ(Encode(Scalar(kind), text), Encode(Scalar(LogicalKind::kText), text))
+          << KindName(kind) << " '" << text << "'";
     }
   }
 }
@@ -89,7 +96,8 @@ TEST(ValueEncoder, Arrays) {
       {LogicalKind::kInt32, "{}", "[]"},
       {LogicalKind::kInt32, "{1,NULL,-3}", "[1,null,-3]"},
       {LogicalKind::kBool, "{t,f,NULL}", "[true,false,null]"},
-      {LogicalKind::kText, R"({"a,b","q\"q",NULL,"","NULL",x})", R"(["a,b","q\"q",null,"","NULL","x"])"},
+      {LogicalKind::kText, R"({"a,b","q\"q",NULL,"","NULL",x})",
+       R"(["a,b","q\"q",null,"","NULL","x"])"},
       {LogicalKind::kText, R"({"back\\slash","{}"})", R"(["back\\slash","{}"])"},
       {LogicalKind::kFloat64, "{1.1,NaN,Infinity}", R"([1.1,"NaN","Infinity"])"},
       {LogicalKind::kNumeric, "{1.10,NULL}", R"(["1.10",null])"},
@@ -97,7 +105,8 @@ TEST(ValueEncoder, Arrays) {
       {LogicalKind::kDate, "{2024-01-01,1970-01-01}", "[19723,0]"},
       {LogicalKind::kDate, "{2024-01-01,infinity}", R"("{2024-01-01,infinity}")"},
       {LogicalKind::kTime, "{24:00:00}", R"("{24:00:00}")"},
-      {LogicalKind::kTimestampTz, R"({"2024-02-29 12:34:56.789012+00"})", R"(["2024-02-29T12:34:56.789012Z"])"},
+      {LogicalKind::kTimestampTz, R"({"2024-02-29 12:34:56.789012+00"})",
+       R"(["2024-02-29T12:34:56.789012Z"])"},
       {LogicalKind::kBytes, R"({"\\xdead","\\xbeef"})", R"(["3q0=","vu8="])"},
       {LogicalKind::kInt32, "{{1,2},{3,4}}", R"("{{1,2},{3,4}}")"},
       {LogicalKind::kInt32, "[2:3]={1,2}", R"("[2:3]={1,2}")"},
@@ -106,10 +115,12 @@ TEST(ValueEncoder, Arrays) {
       {LogicalKind::kText, "{", R"("{")"},
   };
   for (const Case& c : cases) EXPECT_EQ(Encode(ArrayOf(c.kind), c.text), c.json) << c.text;
-  EXPECT_EQ(Encode(ArrayOf(LogicalKind::kOpaque), "{(1,1),(0,0);(2,2),(1,1)}", ';'), R"j(["(1,1),(0,0)","(2,2),(1,1)"])j");
+  EXPECT_EQ(Encode(ArrayOf(LogicalKind::kOpaque), "{(1,1),(0,0);(2,2),(1,1)}", ';'),
+            R"j(["(1,1),(0,0)","(2,2),(1,1)"])j");
 }
 
-// The vector, word and byte paths must agree: every special character at every place of strings of every length around the block sizes.
+// The vector, word and byte paths must agree: every special character at every place of strings of
+// every length around the block sizes.
 TEST(ValueEncoder, EscapesAtEveryPlace) {
   for (size_t n = 0; n < 70; ++n) {
     for (size_t place = 0; place < n; ++place) {
@@ -118,12 +129,23 @@ TEST(ValueEncoder, EscapesAtEveryPlace) {
         text[place] = special;
         std::string expected = "\"" + text.substr(0, place);
         switch (special) {
-          case '"': expected += "\\\""; break;
-          case '\\': expected += "\\\\"; break;
-          case '\n': expected += "\\n"; break;
-          case '\x01': expected += "\\u0001"; break;
-          case '\x1f': expected += "\\u001F"; break;
-          default: expected += special;
+          case '"':
+            expected += "\\\"";
+            break;
+          case '\\':
+            expected += "\\\\";
+            break;
+          case '\n':
+            expected += "\\n";
+            break;
+          case '\x01':
+            expected += "\\u0001";
+            break;
+          case '\x1f':
+            expected += "\\u001F";
+            break;
+          default:
+            expected += special;
         }
         expected += text.substr(place + 1) + "\"";
         ByteBuffer out;
@@ -155,7 +177,9 @@ TEST(ValueEncoder, AnyBytesGiveOneValue) {
       ASSERT_FALSE(scalar.empty());
     }
     const std::string array = Encode(ArrayOf(LogicalKind::kText), text);
-    ASSERT_TRUE((array.front() == '[' && array.back() == ']') || (array.front() == '"' && array.back() == '"')) << text;
+    ASSERT_TRUE((array.front() == '[' && array.back() == ']') ||
+                (array.front() == '"' && array.back() == '"'))
+        << text;
   }
 }
 
