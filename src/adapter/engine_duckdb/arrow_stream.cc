@@ -10,7 +10,8 @@ namespace millrace::duckdb_engine {
 namespace {
 
 struct StreamState {
-  explicit StreamState(duckdb_result r) : result(r), options(duckdb_result_get_arrow_options(&result)) {}
+  explicit StreamState(duckdb_result r)
+      : result(r), options(duckdb_result_get_arrow_options(&result)) {}
   ~StreamState() {
     duckdb_destroy_arrow_options(&options);
     duckdb_destroy_result(&result);
@@ -31,7 +32,9 @@ struct StreamState {
   std::string message;
 };
 
-StreamState& StateOf(ArrowArrayStream* stream) { return *static_cast<StreamState*>(stream->private_data); }
+StreamState& StateOf(ArrowArrayStream* stream) {
+  return *static_cast<StreamState*>(stream->private_data);
+}
 
 int GetSchema(ArrowArrayStream* stream, ArrowSchema* out) {
   StreamState& state = StateOf(stream);
@@ -42,7 +45,8 @@ int GetSchema(ArrowArrayStream* stream, ArrowSchema* out) {
     types.push_back(duckdb_column_logical_type(&state.result, i));
     names.push_back(duckdb_column_name(&state.result, i));
   }
-  const int code = state.Check(duckdb_to_arrow_schema(state.options, types.data(), names.data(), count, out));
+  const int code =
+      state.Check(duckdb_to_arrow_schema(state.options, types.data(), names.data(), count, out));
   for (duckdb_logical_type& type : types) duckdb_destroy_logical_type(&type);
   return code;
 }
@@ -51,7 +55,8 @@ int GetNext(ArrowArrayStream* stream, ArrowArray* out) {
   StreamState& state = StateOf(stream);
   duckdb_data_chunk chunk = duckdb_fetch_chunk(state.result);
   if (chunk == nullptr) {
-    if (const char* error = duckdb_result_error(&state.result); error != nullptr && *error != '\0') {
+    if (const char* error = duckdb_result_error(&state.result);
+        error != nullptr && *error != '\0') {
       state.message = error;
       return EIO;
     }

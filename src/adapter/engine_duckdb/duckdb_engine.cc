@@ -18,18 +18,24 @@ using duckdb_engine::QuoteText;
 
 ErrorKind KindOf(duckdb_error_type type) {
   switch (type) {
-    case DUCKDB_ERROR_INTERRUPT: return ErrorKind::kCancelled;
-    case DUCKDB_ERROR_OUT_OF_MEMORY: return ErrorKind::kOutOfSpace;
-    case DUCKDB_ERROR_IO: return ErrorKind::kUnavailable;
-    case DUCKDB_ERROR_PERMISSION: return ErrorKind::kPermission;
+    case DUCKDB_ERROR_INTERRUPT:
+      return ErrorKind::kCancelled;
+    case DUCKDB_ERROR_OUT_OF_MEMORY:
+      return ErrorKind::kOutOfSpace;
+    case DUCKDB_ERROR_IO:
+      return ErrorKind::kUnavailable;
+    case DUCKDB_ERROR_PERMISSION:
+      return ErrorKind::kPermission;
     case DUCKDB_ERROR_INTERNAL:
-    case DUCKDB_ERROR_FATAL: return ErrorKind::kInternal;
-    default: return ErrorKind::kInvalidInput;
+    case DUCKDB_ERROR_FATAL:
+      return ErrorKind::kInternal;
+    default:
+      return ErrorKind::kInvalidInput;
   }
 }
 
-// Messages never hold row values. What DuckDB says of a value it could not convert or compute quotes it: such a message ends before the first
-// quote, parenthesis or digit.
+// Messages never hold row values. What DuckDB says of a value it could not convert or compute
+// quotes it: such a message ends before the first quote, parenthesis or digit.
 std::string WithoutValues(std::string message, duckdb_error_type type) {
   switch (type) {
     case DUCKDB_ERROR_IO:
@@ -40,12 +46,15 @@ std::string WithoutValues(std::string message, duckdb_error_type type) {
     case DUCKDB_ERROR_PARSER:
     case DUCKDB_ERROR_SYNTAX:
     case DUCKDB_ERROR_BINDER:
-    case DUCKDB_ERROR_PLANNER: return message;
-    default: break;
+    case DUCKDB_ERROR_PLANNER:
+      return message;
+    default:
+      break;
   }
   const size_t value = message.find_first_of("'\"(0123456789");
   if (value == std::string::npos) return message;
-  return std::string(Trim(std::string_view(message).substr(0, value))) + " ... (the value is not shown)";
+  return std::string(Trim(std::string_view(message).substr(0, value))) +
+         " ... (the value is not shown)";
 }
 
 class DuckDbEngine final : public Engine {
@@ -67,7 +76,8 @@ class DuckDbEngine final : public Engine {
     const duckdb_state opened = duckdb_open_ext(nullptr, &database_, config, &error);
     duckdb_destroy_config(&config);
     if (opened == DuckDBError) {
-      Error failure = Fail(ErrorKind::kInternal, "DuckDB does not start: {}", error == nullptr ? "no reason given" : error);
+      Error failure = Fail(ErrorKind::kInternal, "DuckDB does not start: {}",
+                           error == nullptr ? "no reason given" : error);
       duckdb_free(error);
       return failure;
     }
@@ -81,7 +91,8 @@ class DuckDbEngine final : public Engine {
     MR_TRY(Execute("SET preserve_insertion_order = false"));
     if (!options.allowed_directories.empty()) {
       std::vector<std::string> quoted;
-      for (const std::string& directory : options.allowed_directories) quoted.push_back(QuoteText(directory));
+      for (const std::string& directory : options.allowed_directories)
+        quoted.push_back(QuoteText(directory));
       MR_TRY(Execute("SET allowed_directories = [" + Join(quoted, ", ") + "]"));
       MR_TRY(Execute("SET enable_external_access = false"));
     }
@@ -91,7 +102,8 @@ class DuckDbEngine final : public Engine {
   Status Register(const EngineTable& table) override {
     MR_ASSIGN(const std::string select, duckdb_engine::ViewSql(table));
     MR_TRY(Execute("CREATE SCHEMA IF NOT EXISTS " + QuoteName(table.space)));
-    return Execute(Format("CREATE OR REPLACE VIEW {}.{} AS {}", QuoteName(table.space), QuoteName(table.name), select));
+    return Execute(Format("CREATE OR REPLACE VIEW {}.{} AS {}", QuoteName(table.space),
+                          QuoteName(table.name), select));
   }
 
   Status Query(const std::string& sql, ArrowArrayStream* out, std::stop_token stop) override {
@@ -100,9 +112,11 @@ class DuckDbEngine final : public Engine {
     return {};
   }
 
-  Status Materialize(const std::string& name, const std::string& sql, std::stop_token stop) override {
+  Status Materialize(const std::string& name, const std::string& sql,
+                     std::stop_token stop) override {
     // The newline ends a comment at the end of the SELECT.
-    const std::string create = Format("CREATE OR REPLACE TEMP TABLE {} AS SELECT * FROM (\n{}\n)", QuoteName(name), sql);
+    const std::string create =
+        Format("CREATE OR REPLACE TEMP TABLE {} AS SELECT * FROM (\n{}\n)", QuoteName(name), sql);
     MR_ASSIGN(duckdb_result result, RunSelect(create, DUCKDB_STATEMENT_TYPE_CREATE, sql, stop));
     duckdb_destroy_result(&result);
     return {};
@@ -118,8 +132,10 @@ class DuckDbEngine final : public Engine {
     return status;
   }
 
-  // Prepares `select` alone first where it is wrapped, so that it cannot close our parenthesis and say something else.
-  Result<duckdb_result> RunSelect(const std::string& sql, duckdb_statement_type type, const std::string& select, std::stop_token stop) {
+  // Prepares `select` alone first where it is wrapped, so that it cannot close our parenthesis and
+  // say something else.
+  Result<duckdb_result> RunSelect(const std::string& sql, duckdb_statement_type type,
+                                  const std::string& select, std::stop_token stop) {
     if (stop.stop_requested()) return Fail(ErrorKind::kCancelled, "the query was asked to stop");
     if (&sql != &select) {
       MR_ASSIGN(duckdb_prepared_statement inner, Prepare(select, DUCKDB_STATEMENT_TYPE_SELECT));
@@ -145,7 +161,8 @@ class DuckDbEngine final : public Engine {
     duckdb_prepared_statement statement = nullptr;
     if (duckdb_prepare(connection_, sql.c_str(), &statement) == DuckDBError) {
       const char* message = statement == nullptr ? nullptr : duckdb_prepare_error(statement);
-      Error error = Fail(ErrorKind::kInvalidInput, "{}", message == nullptr ? "DuckDB refuses the statement" : message);
+      Error error = Fail(ErrorKind::kInvalidInput, "{}",
+                         message == nullptr ? "DuckDB refuses the statement" : message);
       duckdb_destroy_prepare(&statement);
       return error;
     }
@@ -159,7 +176,8 @@ class DuckDbEngine final : public Engine {
   static Error ErrorOf(duckdb_result* result) {
     const char* message = duckdb_result_error(result);
     const duckdb_error_type type = duckdb_result_error_type(result);
-    return Error(KindOf(type), message == nullptr ? "DuckDB gives no reason" : WithoutValues(message, type));
+    return Error(KindOf(type),
+                 message == nullptr ? "DuckDB gives no reason" : WithoutValues(message, type));
   }
 
   duckdb_database database_ = nullptr;
@@ -170,7 +188,8 @@ class DuckDbEngine final : public Engine {
 
 Result<std::unique_ptr<Engine>> OpenDuckDbEngine(const DuckDbOptions& options) {
   auto engine = std::make_unique<DuckDbEngine>();
-  if (Status opened = engine->Open(options); !opened.ok()) return opened.error().Wrap("the DuckDB engine");
+  if (Status opened = engine->Open(options); !opened.ok())
+    return opened.error().Wrap("the DuckDB engine");
   return std::unique_ptr<Engine>(std::move(engine));
 }
 

@@ -22,7 +22,8 @@ class EngineTest : public testing::Test {
  protected:
   void SetUp() override {
     // A hive-style directory on purpose: its name must not become a column.
-    dir_ = std::filesystem::temp_directory_path() / Format("millrace_engine_{}", getpid()) / "is_current=true";
+    dir_ = std::filesystem::temp_directory_path() / Format("millrace_engine_{}", getpid()) /
+           "is_current=true";
     std::filesystem::create_directories(dir_);
     DuckDbOptions options;
     options.threads = 2;
@@ -34,12 +35,15 @@ class EngineTest : public testing::Test {
   }
   void TearDown() override { std::filesystem::remove_all(dir_.parent_path()); }
 
-  static std::shared_ptr<arrow::Field> FieldOf(const char* name, int id, std::shared_ptr<arrow::DataType> type) {
-    return arrow::field(name, std::move(type), true, arrow::key_value_metadata({"PARQUET:field_id"}, {std::to_string(id)}));
+  static std::shared_ptr<arrow::Field> FieldOf(const char* name, int id,
+                                               std::shared_ptr<arrow::DataType> type) {
+    return arrow::field(name, std::move(type), true,
+                        arrow::key_value_metadata({"PARQUET:field_id"}, {std::to_string(id)}));
   }
 
   // Writes a Parquet file of the columns given as JSON arrays; returns its URI.
-  std::string WriteFile(const char* name, const arrow::FieldVector& fields, const std::vector<std::string>& columns) {
+  std::string WriteFile(const char* name, const arrow::FieldVector& fields,
+                        const std::vector<std::string>& columns) {
     std::vector<std::shared_ptr<arrow::ChunkedArray>> arrays;
     for (size_t i = 0; i < fields.size(); ++i) {
       auto builder = arrow::MakeBuilder(fields[i]->type()).ValueOrDie();
@@ -66,9 +70,11 @@ class EngineTest : public testing::Test {
       ASSERT_TRUE(builder.AppendNull().ok());
       return;
     }
-    const std::string text = builder.type()->id() == arrow::Type::FIXED_SIZE_BINARY ? std::string(15, '\0') + std::string(1, c)
-                             : builder.type()->id() == arrow::Type::DECIMAL128      ? std::string(1, c) + ".00"
-                                                                                    : std::string(1, c);
+    const std::string text = builder.type()->id() == arrow::Type::FIXED_SIZE_BINARY
+                                 ? std::string(15, '\0') + std::string(1, c)
+                             : builder.type()->id() == arrow::Type::DECIMAL128
+                                 ? std::string(1, c) + ".00"
+                                 : std::string(1, c);
     if (auto* list = dynamic_cast<arrow::ListBuilder*>(&builder)) {
       ASSERT_TRUE(list->Append().ok());
       ASSERT_TRUE(static_cast<arrow::Int32Builder*>(list->value_builder())->Append(c - '0').ok());
@@ -134,36 +140,48 @@ TEST_F(EngineTest, FieldIdsDecideNotNames) {
                              {2, "title", false, Primitive(TypeId::kString), ""},
                              {3, "price", false, iceberg::Decimal(12, 2), ""},
                              {4, "is_current", false, Primitive(TypeId::kString), ""}});
-  // Written before: id was int, "title" was called "price", the price narrower, and is_current did not exist.
-  table.files.push_back(File(WriteFile("a.parquet",
-                                       {FieldOf("id", 1, arrow::int32()), FieldOf("price", 2, arrow::utf8()),
-                                        FieldOf("cost", 3, arrow::decimal128(7, 2))},
-                                       {"12", "x-", "34"})));
+  // Written before: id was int, "title" was called "price", the price narrower, and is_current did
+  // not exist.
+  table.files.push_back(
+      File(WriteFile("a.parquet",
+                     {FieldOf("id", 1, arrow::int32()), FieldOf("price", 2, arrow::utf8()),
+                      FieldOf("cost", 3, arrow::decimal128(7, 2))},
+                     {"12", "x-", "34"})));
   // Written after, with a dropped column that had a name of today.
-  table.files.push_back(File(WriteFile("b.parquet",
-                                       {FieldOf("title", 9, arrow::utf8()), FieldOf("id", 1, arrow::int64()),
-                                        FieldOf("title2", 2, arrow::utf8())},
-                                       {"d", "3", "y"})));
+  table.files.push_back(
+      File(WriteFile("b.parquet",
+                     {FieldOf("title", 9, arrow::utf8()), FieldOf("id", 1, arrow::int64()),
+                      FieldOf("title2", 2, arrow::utf8())},
+                     {"d", "3", "y"})));
   ASSERT_TRUE(engine_->Register(table).ok());
-  EXPECT_EQ(Rows("SELECT * FROM silver.orders ORDER BY id"), "1|x|3.00|null;2|null|4.00|null;3|y|null|null;");
-  EXPECT_EQ(Rows("SELECT typeof(id), typeof(price) FROM silver.orders LIMIT 1"), "BIGINT|DECIMAL(12,2);");
+  EXPECT_EQ(Rows("SELECT * FROM silver.orders ORDER BY id"),
+            "1|x|3.00|null;2|null|4.00|null;3|y|null|null;");
+  EXPECT_EQ(Rows("SELECT typeof(id), typeof(price) FROM silver.orders LIMIT 1"),
+            "BIGINT|DECIMAL(12,2);");
 }
 
 TEST_F(EngineTest, ReadsEveryKindOfType) {
-  EngineTable table = Table({{1, "u", false, Primitive(TypeId::kUuid), ""},
-                             {2, "t", false, Primitive(TypeId::kTime), ""},
-                             {3, "z", false, Primitive(TypeId::kTimestampTz), ""},
-                             {4, "l", false, iceberg::List(5, Primitive(TypeId::kLong), false), ""}});
-  table.files.push_back(File(WriteFile(
-      "t.parquet",
-      {FieldOf("u", 1, arrow::fixed_size_binary(16)), FieldOf("t", 2, arrow::time64(arrow::TimeUnit::MICRO)),
-       FieldOf("z", 3, arrow::timestamp(arrow::TimeUnit::MICRO, "UTC")), FieldOf("l", 4, arrow::list(FieldOf("element", 5, arrow::int32())))},
-      {"1-", "2-", "3-", "4-"})));
+  EngineTable table =
+      Table({{1, "u", false, Primitive(TypeId::kUuid), ""},
+             {2, "t", false, Primitive(TypeId::kTime), ""},
+             {3, "z", false, Primitive(TypeId::kTimestampTz), ""},
+             {4, "l", false, iceberg::List(5, Primitive(TypeId::kLong), false), ""}});
+  table.files.push_back(
+      File(WriteFile("t.parquet",
+                     {FieldOf("u", 1, arrow::fixed_size_binary(16)),
+                      FieldOf("t", 2, arrow::time64(arrow::TimeUnit::MICRO)),
+                      FieldOf("z", 3, arrow::timestamp(arrow::TimeUnit::MICRO, "UTC")),
+                      FieldOf("l", 4, arrow::list(FieldOf("element", 5, arrow::int32())))},
+                     {"1-", "2-", "3-", "4-"})));
   ASSERT_TRUE(engine_->Register(table).ok());
-  EXPECT_EQ(Rows("SELECT CAST(u AS VARCHAR), CAST(t AS VARCHAR), CAST(z AS VARCHAR), CAST(l AS VARCHAR), typeof(l), CAST(CAST(z AS DATE) AS "
+  EXPECT_EQ(Rows("SELECT CAST(u AS VARCHAR), CAST(t AS VARCHAR), CAST(z AS VARCHAR), CAST(l AS "
+                 "VARCHAR), typeof(l), CAST(CAST(z AS DATE) AS "
                  "VARCHAR) FROM silver.orders WHERE u IS NOT NULL"),
-            "00000000-0000-0000-0000-000000000031|02:00:00|1970-01-01 03:00:00+00|[4]|BIGINT[]|1970-01-01;");
-  EXPECT_EQ(Rows("SELECT count(*) FROM silver.orders WHERE u IS NULL AND t IS NULL AND z IS NULL AND l IS NULL"), "1;");
+            "00000000-0000-0000-0000-000000000031|02:00:00|1970-01-01 "
+            "03:00:00+00|[4]|BIGINT[]|1970-01-01;");
+  EXPECT_EQ(Rows("SELECT count(*) FROM silver.orders WHERE u IS NULL AND t IS NULL AND z IS NULL "
+                 "AND l IS NULL"),
+            "1;");
 }
 
 TEST_F(EngineTest, LeavesDeletedPositionsOut) {
@@ -171,25 +189,29 @@ TEST_F(EngineTest, LeavesDeletedPositionsOut) {
   const std::string a = WriteFile("a.parquet", {FieldOf("n", 1, arrow::int64())}, {"0123"});
   const std::string b = WriteFile("b.parquet", {FieldOf("n", 1, arrow::int64())}, {"4567"});
   const std::string c = WriteFile("c.parquet", {FieldOf("n", 1, arrow::int64())}, {"89"});
-  const auto deletes = [&](const char* name, const std::string& data_file, std::initializer_list<int64_t> positions) {
+  const auto deletes = [&](const char* name, const std::string& data_file,
+                           std::initializer_list<int64_t> positions) {
     arrow::StringBuilder paths;
     arrow::Int64Builder pos;
     for (const int64_t p : positions) {
       EXPECT_TRUE(paths.Append(data_file).ok());
       EXPECT_TRUE(pos.Append(p).ok());
     }
-    return WriteTable(name, *arrow::Table::Make(arrow::schema({FieldOf("file_path", 2147483546, arrow::utf8()),
-                                                               FieldOf("pos", 2147483545, arrow::int64())}),
-                                                {paths.Finish().ValueOrDie(), pos.Finish().ValueOrDie()}));
+    return WriteTable(
+        name, *arrow::Table::Make(arrow::schema({FieldOf("file_path", 2147483546, arrow::utf8()),
+                                                 FieldOf("pos", 2147483545, arrow::int64())}),
+                                  {paths.Finish().ValueOrDie(), pos.Finish().ValueOrDie()}));
   };
-  table.files = {File(a, {deletes("da.parquet", a, {0, 3})}), File(b, {deletes("db.parquet", b, {1})}), File(c)};
+  table.files = {File(a, {deletes("da.parquet", a, {0, 3})}),
+                 File(b, {deletes("db.parquet", b, {1})}), File(c)};
   ASSERT_TRUE(engine_->Register(table).ok());
   EXPECT_EQ(Rows("SELECT id FROM silver.orders ORDER BY id"), "1;2;4;6;7;8;9;");
   EXPECT_EQ(Rows("SELECT count(*) FROM silver.orders WHERE id = 5"), "0;");
 }
 
 TEST_F(EngineTest, TablesWithoutFilesAndReplacement) {
-  EngineTable table = Table({{1, "id", true, Primitive(TypeId::kLong), ""}, {2, "d", false, Primitive(TypeId::kDate), ""}});
+  EngineTable table = Table({{1, "id", true, Primitive(TypeId::kLong), ""},
+                             {2, "d", false, Primitive(TypeId::kDate), ""}});
   ASSERT_TRUE(engine_->Register(table).ok());
   EXPECT_EQ(Rows("SELECT count(*), max(d) FROM silver.orders"), "0|null;");
   table.files.push_back(File(WriteFile("a.parquet", {FieldOf("n", 1, arrow::int64())}, {"7"})));
@@ -198,10 +220,13 @@ TEST_F(EngineTest, TablesWithoutFilesAndReplacement) {
 }
 
 TEST_F(EngineTest, KeepsARunsRowsAndTakesOneSelectOnly) {
-  ASSERT_TRUE(engine_->Materialize("kept", "SELECT range AS n FROM range(5000) -- five thousand").ok());
+  ASSERT_TRUE(
+      engine_->Materialize("kept", "SELECT range AS n FROM range(5000) -- five thousand").ok());
   EXPECT_EQ(Rows("SELECT count(*), sum(n) FROM kept"), "5000|12497500;");
-  for (const char* sql : {"CREATE TABLE t (a INT)", "SELECT 1; SELECT 2", "SELECT 1) AS x; DROP TABLE kept; SELECT * FROM (SELECT 1",
-                          "SET threads = 1", "COPY (SELECT 1) TO '/tmp/millrace_never.csv'", "SELECT nothing_such"}) {
+  for (const char* sql :
+       {"CREATE TABLE t (a INT)", "SELECT 1; SELECT 2",
+        "SELECT 1) AS x; DROP TABLE kept; SELECT * FROM (SELECT 1", "SET threads = 1",
+        "COPY (SELECT 1) TO '/tmp/millrace_never.csv'", "SELECT nothing_such"}) {
     const Status status = engine_->Materialize("kept2", sql);
     ASSERT_FALSE(status.ok()) << sql;
     EXPECT_EQ(status.error().kind(), ErrorKind::kInvalidInput) << sql;
@@ -214,24 +239,31 @@ TEST_F(EngineTest, KeepsARunsRowsAndTakesOneSelectOnly) {
 }
 
 TEST_F(EngineTest, ReadsNothingOutsideItsDirectories) {
-  EXPECT_NE(Rows("SELECT * FROM read_csv('/etc/passwd')").find("disabled by configuration"), std::string::npos);
+  EXPECT_NE(Rows("SELECT * FROM read_csv('/etc/passwd')").find("disabled by configuration"),
+            std::string::npos);
 }
 
 TEST_F(EngineTest, LoadsNoExtensions) {
   EXPECT_NE(Rows("SELECT * FROM iceberg_scan('/lake/t')").find("invalid_input"), std::string::npos);
-  EXPECT_EQ(Rows("SELECT count(*) FROM duckdb_settings() WHERE name IN ('autoload_known_extensions', 'autoinstall_known_extensions') "
+  EXPECT_EQ(Rows("SELECT count(*) FROM duckdb_settings() WHERE name IN "
+                 "('autoload_known_extensions', 'autoinstall_known_extensions') "
                  "AND value = 'false'"),
             "2;");
 }
 
 TEST_F(EngineTest, ErrorsShowNoValues) {
-  const std::string error = Rows("SELECT CAST(v AS INTEGER) FROM (SELECT 'secret' || range AS v FROM range(2)) AS t");
-  EXPECT_EQ(error, "invalid_input: Conversion Error: Could not convert string ... (the value is not shown)");
+  const std::string error =
+      Rows("SELECT CAST(v AS INTEGER) FROM (SELECT 'secret' || range AS v FROM range(2)) AS t");
+  EXPECT_EQ(
+      error,
+      "invalid_input: Conversion Error: Could not convert string ... (the value is not shown)");
 }
 
 TEST_F(EngineTest, DaysAreThoseOfUtc) {
-  EXPECT_EQ(Rows("SELECT string_agg(CAST(CAST(t AS DATE) AS VARCHAR), ' ' ORDER BY t) FROM (VALUES (TIMESTAMPTZ '1969-12-31 23:59:59.999999+00'), "
-                 "(TIMESTAMPTZ '1970-01-01 00:00:00+00'), (TIMESTAMPTZ '2026-03-29 01:30:00+02'), (TIMESTAMPTZ '0001-01-01 00:00:00+00'), "
+  EXPECT_EQ(Rows("SELECT string_agg(CAST(CAST(t AS DATE) AS VARCHAR), ' ' ORDER BY t) FROM (VALUES "
+                 "(TIMESTAMPTZ '1969-12-31 23:59:59.999999+00'), "
+                 "(TIMESTAMPTZ '1970-01-01 00:00:00+00'), (TIMESTAMPTZ '2026-03-29 01:30:00+02'), "
+                 "(TIMESTAMPTZ '0001-01-01 00:00:00+00'), "
                  "(TIMESTAMPTZ 'infinity'), (TIMESTAMPTZ '-infinity'), (NULL)) AS v(t)"),
             "-infinity 0001-01-01 1969-12-31 1970-01-01 2026-03-28 infinity;");
 }
@@ -242,16 +274,18 @@ TEST_F(EngineTest, StopsWhenAsked) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     source.request_stop();
   });
-  const Status status =
-      engine_->Materialize("slow", "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range + b.range = -1",
-                           source.get_token());
+  const Status status = engine_->Materialize(
+      "slow",
+      "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range + b.range = -1",
+      source.get_token());
   ASSERT_FALSE(status.ok());
   EXPECT_EQ(status.error().kind(), ErrorKind::kCancelled);
   EXPECT_EQ(Rows("SELECT 1"), "1;");  // the engine goes on
 }
 
 TEST(ViewSql, RefusesPathsThatDuckDbWouldExpandOrCannotRead) {
-  for (const char* uri : {"s3://bucket/a.parquet", "file:///lake/[a]/x.parquet", "file:///lake/*.parquet", "relative"}) {
+  for (const char* uri : {"s3://bucket/a.parquet", "file:///lake/[a]/x.parquet",
+                          "file:///lake/*.parquet", "relative"}) {
     auto path = duckdb_engine::LocalPath(uri);
     ASSERT_FALSE(path.ok()) << uri;
     EXPECT_EQ(path.error().kind(), ErrorKind::kUnsupported);

@@ -12,8 +12,10 @@
 namespace millrace::gold {
 
 // The result of one SELECT as record batches. Release it before the engine's next query.
-Result<std::shared_ptr<arrow::RecordBatchReader>> OpenRows(Engine& engine, const std::string& sql, std::stop_token stop);
+Result<std::shared_ptr<arrow::RecordBatchReader>> OpenRows(Engine& engine, const std::string& sql,
+                                                           std::stop_token stop);
 // All of it, for small results.
-Result<std::shared_ptr<arrow::Table>> ReadRows(Engine& engine, const std::string& sql, std::stop_token stop);
+Result<std::shared_ptr<arrow::Table>> ReadRows(Engine& engine, const std::string& sql,
+                                               std::stop_token stop);
 
 }  // namespace millrace::gold

@@ -17,8 +17,11 @@ namespace {
 constexpr std::string_view kKeys = "gold, grain, partition, inputs, touched, check";
 
 bool IsName(std::string_view text) {
-  const auto allowed = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; };
-  return !text.empty() && std::all_of(text.begin(), text.end(), allowed) && !(text[0] >= '0' && text[0] <= '9');
+  const auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+  };
+  return !text.empty() && std::all_of(text.begin(), text.end(), allowed) &&
+         !(text[0] >= '0' && text[0] <= '9');
 }
 
 // The last " AS " outside nothing: a check's name has no spaces, so the last one is it.
@@ -44,7 +47,8 @@ class Parser {
     std::string_view body = Trim(text_.substr(at));
     while (body.ends_with(';')) body = Trim(body.substr(0, body.size() - 1));
     ++line_;
-    if (body.empty()) return Wrong("there is no SELECT after the header; write one SELECT statement");
+    if (body.empty())
+      return Wrong("there is no SELECT after the header; write one SELECT statement");
     table_.select = std::string(body);
     table_.fingerprint = Sha256Hex(text_);
     MR_TRY(Finish());
@@ -54,7 +58,8 @@ class Parser {
  private:
   template <typename... Args>
   Error Wrong(fmt::format_string<Args...> pattern, Args&&... args) const {
-    return Fail(ErrorKind::kInvalidInput, "{}:{}: {}", file_, line_, Format(pattern, std::forward<Args>(args)...));
+    return Fail(ErrorKind::kInvalidInput, "{}:{}: {}", file_, line_,
+                Format(pattern, std::forward<Args>(args)...));
   }
 
   Status HeaderLine(std::string_view line) {
@@ -80,12 +85,16 @@ class Parser {
     if (key == "inputs") return Inputs(value);
     if (key == "touched") return Touched(value);
     if (key == "check") return Check(value);
-    return Wrong("'{}' is not a key of the header (keys: {}); a comment must not begin with a word and a colon", key, kKeys);
+    return Wrong(
+        "'{}' is not a key of the header (keys: {}); a comment must not begin with a word and a "
+        "colon",
+        key, kKeys);
   }
 
   Status Name(std::string_view value) {
     // The file's name decides; the line is for readers.
-    if (value != table_.name) return Wrong("gold: the file of table '{}' must be called {}.sql", value, value);
+    if (value != table_.name)
+      return Wrong("gold: the file of table '{}' must be called {}.sql", value, value);
     return {};
   }
 
@@ -103,12 +112,15 @@ class Parser {
 
   Status Touched(std::string_view value) {
     const size_t arrow = value.find("=>");
-    if (arrow == std::string_view::npos) return Wrong("touched: write '<input> => <SQL over a row of it>'");
+    if (arrow == std::string_view::npos)
+      return Wrong("touched: write '<input> => <SQL over a row of it>'");
     const std::string_view input = Trim(value.substr(0, arrow));
     const std::string_view expression = Trim(value.substr(arrow + 2));
     if (expression.empty()) return Wrong("touched: there is no SQL after '=>'");
     GoldInput* found = Find(input);
-    if (found == nullptr) return Wrong("touched: '{}' is not among the inputs; name it in an 'inputs:' line above", input);
+    if (found == nullptr)
+      return Wrong("touched: '{}' is not among the inputs; name it in an 'inputs:' line above",
+                   input);
     if (found->touched.has_value()) return Wrong("touched: '{}' stands twice; keep one", input);
     found->touched = std::string(expression);
     return {};
@@ -119,7 +131,8 @@ class Parser {
     const std::string_view name = as == std::string_view::npos ? "" : Trim(value.substr(as + 4));
     if (!IsName(name)) return Wrong("check: write '<SQL condition> AS <name>'");
     for (const GoldCheck& other : table_.checks) {
-      if (other.name == name) return Wrong("check: '{}' stands twice; give each check its own name", name);
+      if (other.name == name)
+        return Wrong("check: '{}' stands twice; give each check its own name", name);
     }
     table_.checks.push_back({std::string(name), std::string(Trim(value.substr(0, as))), line_});
     return {};
@@ -127,13 +140,16 @@ class Parser {
 
   Status Finish() const {
     if (!IsName(table_.name)) {
-      return Fail(ErrorKind::kInvalidInput, "{}: the file's name is the table's: use a-z, 0-9 and _ before .sql", file_);
+      return Fail(ErrorKind::kInvalidInput,
+                  "{}: the file's name is the table's: use a-z, 0-9 and _ before .sql", file_);
     }
     if (table_.grain.empty()) return Missing("grain", "-- grain: <what one row is>");
     if (table_.inputs.empty()) return Missing("inputs", "-- inputs: silver.<table>, ...");
     for (const GoldInput& input : table_.inputs) {
       if (input.touched.has_value() && table_.partition_column.empty()) {
-        return Fail(ErrorKind::kInvalidInput, "{}: touched: '{}' needs a 'partition:' line: without one the whole table is recomputed",
+        return Fail(ErrorKind::kInvalidInput,
+                    "{}: touched: '{}' needs a 'partition:' line: without one the whole table is "
+                    "recomputed",
                     file_, input.table);
       }
     }
@@ -141,11 +157,13 @@ class Parser {
   }
 
   Error Missing(std::string_view key, std::string_view example) const {
-    return Fail(ErrorKind::kInvalidInput, "{}: the header lacks '{}:'; add a line like '{}'", file_, key, example);
+    return Fail(ErrorKind::kInvalidInput, "{}: the header lacks '{}:'; add a line like '{}'", file_,
+                key, example);
   }
 
   GoldInput* Find(std::string_view table) {
-    const auto it = std::find_if(table_.inputs.begin(), table_.inputs.end(), [&](const GoldInput& i) { return i.table == table; });
+    const auto it = std::find_if(table_.inputs.begin(), table_.inputs.end(),
+                                 [&](const GoldInput& i) { return i.table == table; });
     return it == table_.inputs.end() ? nullptr : &*it;
   }
 
@@ -158,17 +176,21 @@ class Parser {
 
 }  // namespace
 
-Result<GoldTable> ParseGoldSql(std::string_view text, std::string_view file) { return Parser(text, file).Parse(); }
+Result<GoldTable> ParseGoldSql(std::string_view text, std::string_view file) {
+  return Parser(text, file).Parse();
+}
 
 Result<std::vector<GoldTable>> ReadGoldDirectory(const std::string& directory) {
   std::error_code error;
   std::vector<std::filesystem::path> files;
-  for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
+  for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end;
+       it.increment(error)) {
     if (it->path().extension() == ".sql") files.push_back(it->path());
   }
   if (error) {
-    return Fail(ErrorKind::kNotFound, "gold.sql: the directory '{}' cannot be read: {}; create it or change gold.sql", directory,
-                error.message());
+    return Fail(ErrorKind::kNotFound,
+                "gold.sql: the directory '{}' cannot be read: {}; create it or change gold.sql",
+                directory, error.message());
   }
   std::sort(files.begin(), files.end());
   std::vector<GoldTable> tables;
@@ -176,7 +198,9 @@ Result<std::vector<GoldTable>> ReadGoldDirectory(const std::string& directory) {
     std::ifstream in(path, std::ios::binary);
     std::stringstream text;
     text << in.rdbuf();
-    if (!in) return Fail(ErrorKind::kInvalidInput, "{}: cannot be read; check its permissions", path.string());
+    if (!in)
+      return Fail(ErrorKind::kInvalidInput, "{}: cannot be read; check its permissions",
+                  path.string());
     MR_ASSIGN(GoldTable table, ParseGoldSql(text.str(), path.string()));
     tables.push_back(std::move(table));
   }

@@ -11,7 +11,8 @@ namespace millrace::gold {
 
 struct GoldInput {
   std::string table;                   // "silver.orders"
-  std::optional<std::string> touched;  // SQL over one of its rows: the partition column's value that a change of the row touches
+  std::optional<std::string> touched;  // SQL over one of its rows: the partition column's value
+                                       // that a change of the row touches
 };
 
 struct GoldCheck {

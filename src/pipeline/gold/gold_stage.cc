@@ -13,18 +13,19 @@
 namespace millrace {
 namespace {
 
-// A table that failed may succeed later, unchanged: its file is read again on each pass and a check may hold for other data. So its error must
-// not end the stage for the others.
+// A table that failed may succeed later, unchanged: its file is read again on each pass and a check
+// may hold for other data. So its error must not end the stage for the others.
 Error Combined(const std::vector<Error>& errors, size_t tables) {
   const Error& first = errors.front();
   const ErrorKind kind = PolicyOf(first.kind()).retry ? first.kind() : ErrorKind::kUnavailable;
-  return Fail(kind, "{} of {} Gold tables not refreshed; the first: {}", errors.size(), tables, first.message());
+  return Fail(kind, "{} of {} Gold tables not refreshed; the first: {}", errors.size(), tables,
+              first.message());
 }
 
 }  // namespace
 
-GoldStage::GoldStage(GoldOptions options, Catalog& catalog, ObjectStore& store, table::ManifestCache& cache, EngineFactory open_engine,
-                     const Clock& clock)
+GoldStage::GoldStage(GoldOptions options, Catalog& catalog, ObjectStore& store,
+                     table::ManifestCache& cache, EngineFactory open_engine, const Clock& clock)
     : options_(std::move(options)),
       catalog_(catalog),
       store_(store),
@@ -34,7 +35,8 @@ GoldStage::GoldStage(GoldOptions options, Catalog& catalog, ObjectStore& store, 
 
 Result<StageReport> GoldStage::RunOnce(std::stop_token stop) {
   StageReport report;
-  MR_ASSIGN(const std::vector<gold::GoldTable> tables, gold::ReadGoldDirectory(options_.sql_directory));
+  MR_ASSIGN(const std::vector<gold::GoldTable> tables,
+            gold::ReadGoldDirectory(options_.sql_directory));
   if (tables.empty()) return report;
   const auto cuts = catalog_.LoadTable(MakeIdent("_millrace", "cuts"));
   if (!cuts.ok() && cuts.error().kind() != ErrorKind::kNotFound) return cuts.error();
@@ -49,7 +51,8 @@ Result<StageReport> GoldStage::RunOnce(std::stop_token stop) {
   if (settled_ == state) return report;
 
   MR_ASSIGN(const std::unique_ptr<Engine> engine, open_engine_());
-  MR_ASSIGN(const std::optional<gold::Cut> cut, gold::ReadNewestCut(catalog_, cache_, *engine, wanted, stop));
+  MR_ASSIGN(const std::optional<gold::Cut> cut,
+            gold::ReadNewestCut(catalog_, cache_, *engine, wanted, stop));
   if (!cut.has_value()) return report;
   gold::Publisher publisher(catalog_, store_, cache_, *engine, clock_, *cut, options_.retention);
   json::Value::Array outcomes;
@@ -74,11 +77,13 @@ Result<StageReport> GoldStage::RunOnce(std::stop_token stop) {
         outcome.Set("rows", result->rows);
         outcome.Set("snapshot_id", result->snapshot_id);
         outcome.Set("ms", (WallClockNow() - begin) / 1000);
-        log::Info("gold", "gold.{}: {} rows in {} partition(s){}, cut {}, {} ms", table.name, result->rows, result->partitions,
-                  result->whole ? ", whole table" : "", cut->number, (WallClockNow() - begin) / 1000);
+        log::Info("gold", "gold.{}: {} rows in {} partition(s){}, cut {}, {} ms", table.name,
+                  result->rows, result->partitions, result->whole ? ", whole table" : "",
+                  cut->number, (WallClockNow() - begin) / 1000);
       } else if (result->outcome == gold::PublishResult::Outcome::kWaiting) {
         outcome.Set("waiting_for", result->waiting_for);
-        log::Info("gold", "gold.{}: waits for {}, which is not in Silver yet", table.name, result->waiting_for);
+        log::Info("gold", "gold.{}: waits for {}, which is not in Silver yet", table.name,
+                  result->waiting_for);
       }
     }
     outcomes.push_back(std::move(outcome));

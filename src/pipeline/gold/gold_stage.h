@@ -20,15 +20,16 @@ struct GoldOptions {
   table::Retention retention;
 };
 
-// Brings every Gold table up to date with the newest cut of Silver. One table's failure holds no other back: the rest is published, then an
-// error that can be retried is returned. The engine is opened for a run that has work and closed after it.
+// Brings every Gold table up to date with the newest cut of Silver. One table's failure holds no
+// other back: the rest is published, then an error that can be retried is returned. The engine is
+// opened for a run that has work and closed after it.
 class GoldStage final : public Stage {
  public:
   using EngineFactory = std::function<Result<std::unique_ptr<Engine>>()>;
 
   // `store` is the warehouse: tables lie in gold/<table>/ under its root.
-  GoldStage(GoldOptions options, Catalog& catalog, ObjectStore& store, table::ManifestCache& cache, EngineFactory open_engine,
-            const Clock& clock);
+  GoldStage(GoldOptions options, Catalog& catalog, ObjectStore& store, table::ManifestCache& cache,
+            EngineFactory open_engine, const Clock& clock);
 
   std::string_view name() const override { return "gold"; }
   Result<StageReport> RunOnce(std::stop_token stop) override;
@@ -40,7 +41,8 @@ class GoldStage final : public Stage {
   table::ManifestCache& cache_;
   const EngineFactory open_engine_;
   const Clock& clock_;
-  std::optional<std::string> settled_;  // cuts snapshot and SQL for which the last run left nothing to do
+  std::optional<std::string>
+      settled_;  // cuts snapshot and SQL for which the last run left nothing to do
 };
 
 }  // namespace millrace

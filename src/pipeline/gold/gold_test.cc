@@ -43,7 +43,8 @@ TEST(GoldSql, ReadsHeaderAndSelect) {
   EXPECT_EQ(table->checks[1].name, "one_row_a_day");
   EXPECT_EQ(table->checks[1].condition, "count(*) = count(DISTINCT day)");
   EXPECT_EQ(table->checks[1].line, 8);
-  EXPECT_TRUE(table->select.starts_with("SELECT CAST") && table->select.ends_with("GROUP BY 1")) << table->select;
+  EXPECT_TRUE(table->select.starts_with("SELECT CAST") && table->select.ends_with("GROUP BY 1"))
+      << table->select;
   const auto changed = ParseGoldSql(std::string(kDaily) + " ", "/etc/gold/daily_sales.sql");
   EXPECT_NE(changed->fingerprint, table->fingerprint);
 }
@@ -58,18 +59,24 @@ TEST(GoldSql, SaysWhatIsWrongAndWhere) {
       {"-- gold: other\n", "t.sql:1: gold: the file of table 'other' must be called other.sql"},
       {"-- gold: t\n-- gold: t\n", "t.sql:2: 'gold:' stands twice; keep one"},
       {"-- gold: t\n-- grian: day\n",
-       "t.sql:2: 'grian' is not a key of the header (keys: gold, grain, partition, inputs, touched, check); a comment must not begin with "
+       "t.sql:2: 'grian' is not a key of the header (keys: gold, grain, partition, inputs, "
+       "touched, check); a comment must not begin with "
        "a word and a colon"},
       {"-- gold:\n", "t.sql:1: 'gold:' has no value"},
-      {"-- inputs: bronze.x\n", "t.sql:1: inputs: 'bronze.x' must be a Silver table, written silver.<table>"},
+      {"-- inputs: bronze.x\n",
+       "t.sql:1: inputs: 'bronze.x' must be a Silver table, written silver.<table>"},
       {"-- inputs: silver.a\n-- touched: silver.b => x\n",
        "t.sql:2: touched: 'silver.b' is not among the inputs; name it in an 'inputs:' line above"},
-      {"-- inputs: silver.a\n-- touched: silver.a x\n", "t.sql:2: touched: write '<input> => <SQL over a row of it>'"},
+      {"-- inputs: silver.a\n-- touched: silver.a x\n",
+       "t.sql:2: touched: write '<input> => <SQL over a row of it>'"},
       {"-- check: a > 0\n", "t.sql:1: check: write '<SQL condition> AS <name>'"},
-      {"-- gold: t\n-- grain: x\n-- inputs: silver.a\n", "t.sql:4: there is no SELECT after the header; write one SELECT statement"},
-      {"SELECT 1", "t.sql: the header lacks 'grain:'; add a line like '-- grain: <what one row is>'"},
+      {"-- gold: t\n-- grain: x\n-- inputs: silver.a\n",
+       "t.sql:4: there is no SELECT after the header; write one SELECT statement"},
+      {"SELECT 1",
+       "t.sql: the header lacks 'grain:'; add a line like '-- grain: <what one row is>'"},
       {"-- gold: t\n-- grain: x\n-- inputs: silver.a\n-- touched: silver.a => d\nSELECT 1",
-       "t.sql: touched: 'silver.a' needs a 'partition:' line: without one the whole table is recomputed"},
+       "t.sql: touched: 'silver.a' needs a 'partition:' line: without one the whole table is "
+       "recomputed"},
   };
   for (const auto& c : cases) {
     const auto table = ParseGoldSql(c.text, "t.sql");
@@ -98,15 +105,20 @@ TEST(Touched, MonthsBecomeRanges) {
   const auto spec = SpecFor(Column(TypeId::kDate));
   ASSERT_TRUE(spec.ok());
   EXPECT_EQ(spec->fields[0].name, "day_month");
-  const auto date = [](int64_t y, int m, int d) { return Literal(static_cast<int32_t>(DaysFromCivil({y, m, d}))); };
+  const auto date = [](int64_t y, int m, int d) {
+    return Literal(static_cast<int32_t>(DaysFromCivil({y, m, d})));
+  };
   std::vector<Literal> months;
-  for (const Literal& period : {date(2026, 12, 1), date(2027, 1, 31), date(2026, 3, 5), Literal(), date(1969, 12, 31)}) {
+  for (const Literal& period :
+       {date(2026, 12, 1), date(2027, 1, 31), date(2026, 3, 5), Literal(), date(1969, 12, 31)}) {
     months.push_back(PartitionOfPeriod(period, spec->fields[0], *Primitive(TypeId::kDate)).value());
   }
   EXPECT_EQ(PartitionCondition("day", *Primitive(TypeId::kDate), spec->fields[0], months),
             "\"day\" IS NULL OR \"day\" BETWEEN DATE '1969-12-01' AND DATE '1969-12-31' OR "
-            "\"day\" BETWEEN DATE '2026-03-01' AND DATE '2026-03-31' OR \"day\" BETWEEN DATE '2026-12-01' AND DATE '2027-01-31'");
-  EXPECT_EQ(PartitionCondition("day", *Primitive(TypeId::kTimestampTz), spec->fields[0], {Literal(int32_t{0})}),
+            "\"day\" BETWEEN DATE '2026-03-01' AND DATE '2026-03-31' OR \"day\" BETWEEN DATE "
+            "'2026-12-01' AND DATE '2027-01-31'");
+  EXPECT_EQ(PartitionCondition("day", *Primitive(TypeId::kTimestampTz), spec->fields[0],
+                               {Literal(int32_t{0})}),
             "(\"day\" >= CAST('1970-01-01 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE) AND "
             "\"day\" < CAST('1970-02-01 00:00:00+00:00' AS TIMESTAMP WITH TIME ZONE))");
 }
@@ -114,22 +126,27 @@ TEST(Touched, MonthsBecomeRanges) {
 TEST(Touched, OtherTypesStandForThemselves) {
   const auto spec = SpecFor(Column(TypeId::kString));
   ASSERT_TRUE(spec.ok());
-  EXPECT_EQ(PartitionCondition("day", *Primitive(TypeId::kString), spec->fields[0], {Literal(std::string("it's")), Literal()}),
+  EXPECT_EQ(PartitionCondition("day", *Primitive(TypeId::kString), spec->fields[0],
+                               {Literal(std::string("it's")), Literal()}),
             "\"day\" IS NULL OR \"day\" IN ('it''s')");
   const iceberg::Type narrow = *Primitive(TypeId::kInt);
   EXPECT_EQ(PartitionOfPeriod(Literal(int64_t{5}), spec->fields[0], narrow), Literal(int32_t{5}));
-  EXPECT_EQ(PartitionOfPeriod(Literal(int64_t{5'000'000'000}), spec->fields[0], narrow), std::nullopt);
+  EXPECT_EQ(PartitionOfPeriod(Literal(int64_t{5'000'000'000}), spec->fields[0], narrow),
+            std::nullopt);
   EXPECT_EQ(PartitionOfPeriod(Literal(std::string("5")), spec->fields[0], narrow), std::nullopt);
   EXPECT_EQ(SpecFor(Column(TypeId::kDouble)).error().message(),
-            "partition: column 'day' is a double; take a column that is a date, timestamp, text, integer or boolean");
+            "partition: column 'day' is a double; take a column that is a date, timestamp, text, "
+            "integer or boolean");
 }
 
 TEST(Touched, AsksForRowsOpenedOrClosedAfterTheMark) {
   const auto spec = SpecFor(Column(TypeId::kDate));
   EXPECT_EQ(TouchedSql("day", "sales", "o.sales", "c.sales", {16, 2}, spec->fields[0]),
-            "SELECT CAST(date_trunc('month', CAST((day) AS DATE)) AS DATE) AS period FROM (SELECT * FROM o.sales WHERE _from_lsn > 16 OR "
+            "SELECT CAST(date_trunc('month', CAST((day) AS DATE)) AS DATE) AS period FROM (SELECT "
+            "* FROM o.sales WHERE _from_lsn > 16 OR "
             "(_from_lsn = 16 AND _from_ord > 2)) AS \"sales\" UNION "
-            "SELECT CAST(date_trunc('month', CAST((day) AS DATE)) AS DATE) AS period FROM (SELECT * FROM c.sales WHERE _to_lsn > 16 OR "
+            "SELECT CAST(date_trunc('month', CAST((day) AS DATE)) AS DATE) AS period FROM (SELECT "
+            "* FROM c.sales WHERE _to_lsn > 16 OR "
             "(_to_lsn = 16 AND _to_ord > 2)) AS \"sales\"");
 }
 

@@ -18,15 +18,17 @@ struct InputMark {
   bool operator==(const InputMark&) const = default;
 };
 
-// What the newest published state of a Gold table was made from. Stored as JSON in the table property and the snapshot summary
-// `millrace.inputs`:
+// What the newest published state of a Gold table was made from. Stored as JSON in the table
+// property and the snapshot summary `millrace.inputs`:
 //   {"cut":7,"sql":"<SHA-256>","tables":{"silver.orders":{"uuid":"...","snapshot_id":1,"commit_lsn":5,"ordinal":0}}}
 struct InputMarks {
   int64_t cut = 0;
   std::string sql_fingerprint;
   std::map<std::string, InputMark> tables;
   // Equal but for the cut, which also moves when nothing happened.
-  bool SameState(const InputMarks& other) const { return sql_fingerprint == other.sql_fingerprint && tables == other.tables; }
+  bool SameState(const InputMarks& other) const {
+    return sql_fingerprint == other.sql_fingerprint && tables == other.tables;
+  }
 };
 
 inline constexpr std::string_view kInputsProperty = "millrace.inputs";

@@ -18,17 +18,22 @@ namespace millrace::gold {
 namespace {
 
 constexpr const char* kWhat = "writing a Gold table";
-// Finishing a file waits for the disk several times; partitions are small and many. So finished ones wait for each other, and several threads
-// finish them at once.
+// Finishing a file waits for the disk several times; partitions are small and many. So finished
+// ones wait for each other, and several threads finish them at once.
 constexpr size_t kFinishers = 8;
 constexpr size_t kMostOpen = 64;
 constexpr int64_t kMostOpenRows = 256 << 10;
 
 class PartitionWriter {
  public:
-  PartitionWriter(ObjectStore& store, const std::string& location, const iceberg::Schema& schema, const iceberg::PartitionSpec& spec,
-                  const std::string& write_id)
-      : store_(store), location_(location), schema_(schema), spec_(spec), write_id_(write_id), arrow_schema_(table::ToArrow(schema)) {
+  PartitionWriter(ObjectStore& store, const std::string& location, const iceberg::Schema& schema,
+                  const iceberg::PartitionSpec& spec, const std::string& write_id)
+      : store_(store),
+        location_(location),
+        schema_(schema),
+        spec_(spec),
+        write_id_(write_id),
+        arrow_schema_(table::ToArrow(schema)) {
     if (!spec_.fields.empty()) column_ = schema_.FindById(spec_.fields[0].source_id);
   }
 
@@ -57,7 +62,8 @@ class PartitionWriter {
     return {};
   }
 
-  // Finishes what is open. On an error the files of the other writers are among written(), for the caller to delete.
+  // Finishes what is open. On an error the files of the other writers are among written(), for the
+  // caller to delete.
   Status Close() {
     std::vector<std::optional<Result<std::vector<iceberg::DataFile>>>> results(open_.size());
     std::atomic<size_t> next = 0;
@@ -66,7 +72,8 @@ class PartitionWriter {
     };
     {
       std::vector<std::jthread> finishers;
-      for (size_t i = 1; i < std::min(kFinishers, open_.size()); ++i) finishers.emplace_back(finish);
+      for (size_t i = 1; i < std::min(kFinishers, open_.size()); ++i)
+        finishers.emplace_back(finish);
       finish();
     }
     open_.clear();
@@ -90,7 +97,8 @@ class PartitionWriter {
     // Partitions of one write share its id: the number keeps their files' names apart.
     const std::string id = Format("{}-{}", write_id_, written_.partitions++);
     // The threads are for the partitions here.
-    open_.push_back(table::DataWriter::New(store_, location_, schema_, spec_, std::move(partition), id, {.use_threads = false}));
+    open_.push_back(table::DataWriter::New(store_, location_, schema_, spec_, std::move(partition),
+                                           id, {.use_threads = false}));
   }
 
   Status Append(const arrow::RecordBatch& batch) {
@@ -108,7 +116,9 @@ class PartitionWriter {
     arrow::ArrayVector columns;
     for (const auto& field : arrow_schema_->fields()) {
       const std::shared_ptr<arrow::Array> column = raw.GetColumnByName(field->name());
-      if (column == nullptr) return Fail(ErrorKind::kInternal, "the result lacks the column '{}' of its table", field->name());
+      if (column == nullptr)
+        return Fail(ErrorKind::kInternal, "the result lacks the column '{}' of its table",
+                    field->name());
       if (column->type()->Equals(*field->type())) {
         columns.push_back(column);
         continue;
@@ -139,23 +149,34 @@ Result<iceberg::Literal> LiteralAt(const arrow::Array& array, int64_t row) {
   using iceberg::Literal;
   if (array.IsNull(row)) return Literal();
   switch (array.type_id()) {
-    case arrow::Type::BOOL: return Literal(static_cast<const arrow::BooleanArray&>(array).Value(row));
-    case arrow::Type::INT32: return Literal(static_cast<const arrow::Int32Array&>(array).Value(row));
-    case arrow::Type::DATE32: return Literal(static_cast<const arrow::Date32Array&>(array).Value(row));
-    case arrow::Type::INT64: return Literal(static_cast<const arrow::Int64Array&>(array).Value(row));
-    case arrow::Type::TIMESTAMP: return Literal(static_cast<const arrow::TimestampArray&>(array).Value(row));
-    case arrow::Type::STRING: return Literal(static_cast<const arrow::StringArray&>(array).GetString(row));
-    default: return Fail(ErrorKind::kUnsupported, "a value of type {} cannot name a partition", array.type()->ToString());
+    case arrow::Type::BOOL:
+      return Literal(static_cast<const arrow::BooleanArray&>(array).Value(row));
+    case arrow::Type::INT32:
+      return Literal(static_cast<const arrow::Int32Array&>(array).Value(row));
+    case arrow::Type::DATE32:
+      return Literal(static_cast<const arrow::Date32Array&>(array).Value(row));
+    case arrow::Type::INT64:
+      return Literal(static_cast<const arrow::Int64Array&>(array).Value(row));
+    case arrow::Type::TIMESTAMP:
+      return Literal(static_cast<const arrow::TimestampArray&>(array).Value(row));
+    case arrow::Type::STRING:
+      return Literal(static_cast<const arrow::StringArray&>(array).GetString(row));
+    default:
+      return Fail(ErrorKind::kUnsupported, "a value of type {} cannot name a partition",
+                  array.type()->ToString());
   }
 }
 
-Result<WrittenRows> WritePartitions(ObjectStore& store, const std::string& location, const iceberg::Schema& schema,
-                                    const iceberg::PartitionSpec& spec, const std::string& write_id, arrow::RecordBatchReader& rows) {
+Result<WrittenRows> WritePartitions(ObjectStore& store, const std::string& location,
+                                    const iceberg::Schema& schema,
+                                    const iceberg::PartitionSpec& spec, const std::string& write_id,
+                                    arrow::RecordBatchReader& rows) {
   PartitionWriter writer(store, location, schema, spec, write_id);
   const auto write_all = [&]() -> Status {
     while (true) {
       std::shared_ptr<arrow::RecordBatch> batch;
-      if (const arrow::Status read = rows.ReadNext(&batch); !read.ok()) return table::FromArrowStatus(read, kWhat);
+      if (const arrow::Status read = rows.ReadNext(&batch); !read.ok())
+        return table::FromArrowStatus(read, kWhat);
       if (batch == nullptr) return writer.Close();
       if (batch->num_rows() > 0) MR_TRY(writer.Write(*batch));
     }

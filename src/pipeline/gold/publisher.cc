@@ -32,10 +32,10 @@ std::string ShortName(const std::string& table) { return table.substr(table.find
 struct Publisher::Work {
   const GoldTable& table;
   std::stop_token stop;
-  InputMarks marks;                   // of the state to publish
-  std::optional<InputMarks> before;   // of the published state
-  std::optional<LoadedTable> base;    // nullopt until created
-  iceberg::Schema schema;             // to write with
+  InputMarks marks;                  // of the state to publish
+  std::optional<InputMarks> before;  // of the published state
+  std::optional<LoadedTable> base;   // nullopt until created
+  iceberg::Schema schema;            // to write with
   std::optional<int32_t> last_column_id;
 
   const iceberg::PartitionSpec& spec() const { return base->metadata.DefaultSpec(); }
@@ -44,28 +44,36 @@ struct Publisher::Work {
     return base.has_value() && !spec().fields.empty() ? &spec().fields[0] : nullptr;
   }
   const iceberg::Field* partition_column() const {
-    return partition() == nullptr ? nullptr : base->metadata.CurrentSchema().FindById(partition()->source_id);
+    return partition() == nullptr ? nullptr
+                                  : base->metadata.CurrentSchema().FindById(partition()->source_id);
   }
 };
 
 std::string_view OutcomeName(PublishResult::Outcome outcome) {
   switch (outcome) {
-    case PublishResult::Outcome::kUnchanged: return "unchanged";
-    case PublishResult::Outcome::kNoted: return "noted";
-    case PublishResult::Outcome::kPublished: return "published";
-    case PublishResult::Outcome::kWaiting: return "waiting";
+    case PublishResult::Outcome::kUnchanged:
+      return "unchanged";
+    case PublishResult::Outcome::kNoted:
+      return "noted";
+    case PublishResult::Outcome::kPublished:
+      return "published";
+    case PublishResult::Outcome::kWaiting:
+      return "waiting";
   }
   return "unknown";
 }
 
 Result<PublishResult> Publisher::Publish(const GoldTable& table, std::stop_token stop) {
   for (int attempt = 1;; ++attempt) {
-    if (stop.stop_requested()) return Fail(ErrorKind::kCancelled, "gold.{}: asked to stop", table.name);
+    if (stop.stop_requested())
+      return Fail(ErrorKind::kCancelled, "gold.{}: asked to stop", table.name);
     Result<PublishResult> result = Attempt(table, stop);
     if (result.ok()) return result;
     const ErrorKind kind = result.error().kind();
-    // A commit whose outcome is unknown is safe to plan anew: the table as it is then says whether it happened.
-    if ((kind != ErrorKind::kConflict && kind != ErrorKind::kUnknownOutcome) || attempt == kAttempts) {
+    // A commit whose outcome is unknown is safe to plan anew: the table as it is then says whether
+    // it happened.
+    if ((kind != ErrorKind::kConflict && kind != ErrorKind::kUnknownOutcome) ||
+        attempt == kAttempts) {
       return result.error().Wrap("gold." + table.name);
     }
     log::Info("gold", "gold.{}: {}; planning again", table.name, result.error().ToString());
@@ -73,7 +81,13 @@ Result<PublishResult> Publisher::Publish(const GoldTable& table, std::stop_token
 }
 
 Result<PublishResult> Publisher::Attempt(const GoldTable& table, std::stop_token stop) {
-  Work work{.table = table, .stop = stop, .marks = {}, .before = {}, .base = {}, .schema = {}, .last_column_id = {}};
+  Work work{.table = table,
+            .stop = stop,
+            .marks = {},
+            .before = {},
+            .base = {},
+            .schema = {},
+            .last_column_id = {}};
   PublishResult result;
   MR_ASSIGN(const std::optional<std::string> missing, PinInputs(work));
   if (missing.has_value()) {
@@ -91,7 +105,8 @@ Result<PublishResult> Publisher::Attempt(const GoldTable& table, std::stop_token
     return result;
   }
   MR_TRY(Compute(work, partitions));
-  MR_ASSIGN(const auto columns, ReadRows(engine_, Format("SELECT * FROM {} LIMIT 0", kResultTable), stop));
+  MR_ASSIGN(const auto columns,
+            ReadRows(engine_, Format("SELECT * FROM {} LIMIT 0", kResultTable), stop));
   MR_ASSIGN(const iceberg::Schema result_schema, table::FromArrow(*columns->schema()));
   if (!work.base.has_value()) {
     MR_TRY(RunChecks(work));
@@ -125,8 +140,10 @@ Result<std::optional<std::string>> Publisher::PinInputs(Work& work) {
       MR_ASSIGN(LoadedTable fresh, catalog_.LoadTable(MakeIdent("silver", ShortName(input.table))));
       loaded = silver_.emplace(input.table, std::move(fresh)).first;
     }
-    work.marks.tables[input.table] = {loaded->second.metadata.table_uuid, cut_table->second.snapshot_id, cut_table->second.position};
-    MR_ASSIGN(const EngineTable pinned, table::Pin(cache_, loaded->second, cut_table->second.snapshot_id));
+    work.marks.tables[input.table] = {loaded->second.metadata.table_uuid,
+                                      cut_table->second.snapshot_id, cut_table->second.position};
+    MR_ASSIGN(const EngineTable pinned,
+              table::Pin(cache_, loaded->second, cut_table->second.snapshot_id));
     MR_TRY(engine_.Register(pinned));
   }
   return std::optional<std::string>();
@@ -134,33 +151,40 @@ Result<std::optional<std::string>> Publisher::PinInputs(Work& work) {
 
 Status Publisher::LoadBase(Work& work) {
   Result<LoadedTable> loaded = catalog_.LoadTable(MakeIdent("gold", work.table.name));
-  if (!loaded.ok()) return loaded.error().kind() == ErrorKind::kNotFound ? Status() : loaded.error();
+  if (!loaded.ok())
+    return loaded.error().kind() == ErrorKind::kNotFound ? Status() : loaded.error();
   work.base = std::move(*loaded);
   const iceberg::Properties& properties = work.base->metadata.properties;
   if (!properties.contains(kOwnerProperty)) {
-    return Fail(ErrorKind::kAlreadyExists, "the table exists and was not made by Millrace; give the Gold table another name or drop that one");
+    return Fail(ErrorKind::kAlreadyExists,
+                "the table exists and was not made by Millrace; give the Gold table another name "
+                "or drop that one");
   }
   const iceberg::Field* column = work.partition_column();
   if ((column == nullptr ? "" : column->name) != work.table.partition_column) {
     return Fail(ErrorKind::kInvalidInput,
-                "{}: partition: the table was published with partition column '{}', which cannot change; give the table another name",
+                "{}: partition: the table was published with partition column '{}', which cannot "
+                "change; give the table another name",
                 work.table.file, column == nullptr ? "" : column->name);
   }
   if (const auto mark = properties.find(std::string(kInputsProperty)); mark != properties.end()) {
-    MR_ASSIGN(work.before, ParseInputMarks(mark->second, Format("property {} of gold.{}", kInputsProperty, work.table.name)));
+    MR_ASSIGN(work.before, ParseInputMarks(mark->second, Format("property {} of gold.{}",
+                                                                kInputsProperty, work.table.name)));
   }
   return {};
 }
 
 Result<Publisher::Partitions> Publisher::FindTouched(const Work& work) {
-  const bool anew = !work.before.has_value() || work.before->sql_fingerprint != work.marks.sql_fingerprint ||
+  const bool anew = !work.before.has_value() ||
+                    work.before->sql_fingerprint != work.marks.sql_fingerprint ||
                     work.partition() == nullptr;
   if (anew) return Partitions();
   std::vector<iceberg::Literal> partitions;
   for (const GoldInput& input : work.table.inputs) {
     const InputMark& now = work.marks.tables.at(input.table);
     const auto before = work.before->tables.find(input.table);
-    if (before == work.before->tables.end() || before->second.table_uuid != now.table_uuid || before->second.position > now.position) {
+    if (before == work.before->tables.end() || before->second.table_uuid != now.table_uuid ||
+        before->second.position > now.position) {
       return Partitions();
     }
     if (before->second.snapshot_id == now.snapshot_id) continue;
@@ -178,11 +202,15 @@ Status Publisher::AddTouched(const Work& work, const GoldInput& input, const Eve
   const LoadedTable& silver = silver_.at(input.table);
   const int64_t snapshot_id = work.marks.tables.at(input.table).snapshot_id;
   const std::string name = ShortName(input.table);
-  // Rows opened after the mark and rows closed after it lie in few files: bounds leave the others out.
+  // Rows opened after the mark and rows closed after it lie in few files: bounds leave the others
+  // out.
   const auto register_changes = [&](const char* column, const char* space) -> Status {
     const iceberg::Field* field = silver.metadata.CurrentSchema().FindByName(column);
-    if (field == nullptr) return Fail(ErrorKind::kInvalidInput, "input {} has no column {}; it is not a Silver table", input.table, column);
-    const table::Predicate predicate{field->id, table::Predicate::Op::kGreaterEqual,
+    if (field == nullptr)
+      return Fail(ErrorKind::kInvalidInput, "input {} has no column {}; it is not a Silver table",
+                  input.table, column);
+    const table::Predicate predicate{field->id,
+                                     table::Predicate::Op::kGreaterEqual,
                                      {iceberg::Literal(static_cast<int64_t>(after.commit_lsn))}};
     MR_ASSIGN(EngineTable changes, table::Pin(cache_, silver, snapshot_id, {predicate}));
     changes.space = space;
@@ -190,18 +218,20 @@ Status Publisher::AddTouched(const Work& work, const GoldInput& input, const Eve
   };
   MR_TRY(register_changes("_from_lsn", "mr_opened"));
   MR_TRY(register_changes("_to_lsn", "mr_closed"));
-  const std::string sql = TouchedSql(*input.touched, name, "mr_opened." + QuoteName(name), "mr_closed." + QuoteName(name), after,
-                                     *work.partition());
+  const std::string sql = TouchedSql(*input.touched, name, "mr_opened." + QuoteName(name),
+                                     "mr_closed." + QuoteName(name), after, *work.partition());
   auto rows = ReadRows(engine_, sql, work.stop);
   if (!rows.ok()) return rows.error().Wrap(Format("{}: touched: {}", work.table.file, input.table));
   const iceberg::Field& column = *work.partition_column();
   for (const auto& chunk : (*rows)->column(0)->chunks()) {
     for (int64_t i = 0; i < chunk->length(); ++i) {
       MR_ASSIGN(const iceberg::Literal value, LiteralAt(*chunk, i));
-      const std::optional<iceberg::Literal> partition = PartitionOfPeriod(value, *work.partition(), *column.type);
+      const std::optional<iceberg::Literal> partition =
+          PartitionOfPeriod(value, *work.partition(), *column.type);
       if (!partition.has_value()) {
-        return Fail(ErrorKind::kInvalidInput, "{}: touched: the value for {} must be of column {}'s type {}", work.table.file, input.table,
-                    column.name, iceberg::ToString(*column.type));
+        return Fail(ErrorKind::kInvalidInput,
+                    "{}: touched: the value for {} must be of column {}'s type {}", work.table.file,
+                    input.table, column.name, iceberg::ToString(*column.type));
       }
       partitions.push_back(*partition);
     }
@@ -215,23 +245,29 @@ Status Publisher::Compute(const Work& work, const Partitions& partitions) {
   std::string sql = Format("SELECT * FROM (\n{}\n) AS gold_rows", work.table.select);
   if (partitions.has_value()) {
     const iceberg::Field& column = *work.partition_column();
-    sql += " WHERE " + PartitionCondition(column.name, *column.type, *work.partition(), *partitions);
+    sql +=
+        " WHERE " + PartitionCondition(column.name, *column.type, *work.partition(), *partitions);
   }
-  if (Status run = engine_.Materialize(kResultTable, sql, work.stop); !run.ok()) return run.error().Wrap(work.table.file);
+  if (Status run = engine_.Materialize(kResultTable, sql, work.stop); !run.ok())
+    return run.error().Wrap(work.table.file);
   return {};
 }
 
 Status Publisher::RunChecks(const Work& work) {
   for (const GoldCheck& check : work.table.checks) {
-    const std::string sql =
-        Format("SELECT count(*) AS failed FROM (SELECT (\n{}\n) AS holds FROM {}) AS checked WHERE holds IS NOT TRUE", check.condition,
-               kResultTable);
+    const std::string sql = Format(
+        "SELECT count(*) AS failed FROM (SELECT (\n{}\n) AS holds FROM {}) AS checked WHERE holds "
+        "IS NOT TRUE",
+        check.condition, kResultTable);
     auto rows = ReadRows(engine_, sql, work.stop);
-    if (!rows.ok()) return rows.error().Wrap(Format("{}:{}: check {}", work.table.file, check.line, check.name));
-    const int64_t failed = static_cast<const arrow::Int64Array&>(*(*rows)->column(0)->chunk(0)).Value(0);
+    if (!rows.ok())
+      return rows.error().Wrap(Format("{}:{}: check {}", work.table.file, check.line, check.name));
+    const int64_t failed =
+        static_cast<const arrow::Int64Array&>(*(*rows)->column(0)->chunk(0)).Value(0);
     if (failed == 0) continue;
     return Fail(ErrorKind::kInvalidInput,
-                "{}:{}: check {} does not hold ({} row(s) of the new result fail it); the table keeps what was published before",
+                "{}:{}: check {} does not hold ({} row(s) of the new result fail it); the table "
+                "keeps what was published before",
                 work.table.file, check.line, check.name, failed);
   }
   return {};
@@ -245,7 +281,8 @@ Status Publisher::CreateTable(Work& work, const iceberg::Schema& result) {
   if (!work.table.partition_column.empty()) {
     const iceberg::Field* column = result.FindByName(work.table.partition_column);
     if (column == nullptr) {
-      return Fail(ErrorKind::kInvalidInput, "{}: partition: the result has no column '{}'", work.table.file, work.table.partition_column);
+      return Fail(ErrorKind::kInvalidInput, "{}: partition: the result has no column '{}'",
+                  work.table.file, work.table.partition_column);
     }
     MR_ASSIGN(created.spec, SpecFor(*column));
   }
@@ -261,30 +298,37 @@ Status Publisher::CreateTable(Work& work, const iceberg::Schema& result) {
 Status Publisher::Replace(Work& work, const Partitions& partitions, PublishResult& result) {
   const iceberg::TableMetadata& metadata = work.base->metadata;
   table::SnapshotChange change;
-  MR_ASSIGN(const table::ScanPlan plan, table::PlanScan(cache_, metadata, metadata.current_snapshot_id, {}));
+  MR_ASSIGN(const table::ScanPlan plan,
+            table::PlanScan(cache_, metadata, metadata.current_snapshot_id, {}));
   for (const table::FileTask& task : plan.tasks) {
     const bool touched = !partitions.has_value() || task.entry.file.partition.empty() ||
-                         std::find(partitions->begin(), partitions->end(), task.entry.file.partition[0]) != partitions->end();
+                         std::find(partitions->begin(), partitions->end(),
+                                   task.entry.file.partition[0]) != partitions->end();
     if (touched) change.removed_data.push_back(task.entry);
   }
   {
     std::string sql = Format("SELECT * FROM {}", kResultTable);
-    if (const iceberg::Field* column = work.partition_column()) sql += " ORDER BY " + QuoteName(column->name);
+    if (const iceberg::Field* column = work.partition_column())
+      sql += " ORDER BY " + QuoteName(column->name);
     MR_ASSIGN(const auto rows, OpenRows(engine_, sql, work.stop));
-    MR_ASSIGN(WrittenRows written, WritePartitions(store_, metadata.location, work.schema, work.spec(), NewUuid(), *rows));
+    MR_ASSIGN(WrittenRows written, WritePartitions(store_, metadata.location, work.schema,
+                                                   work.spec(), NewUuid(), *rows));
     change.added_data = std::move(written.files);
     result.rows = written.rows;
-    result.partitions = partitions.has_value() ? static_cast<int64_t>(partitions->size()) : written.partitions;
+    result.partitions =
+        partitions.has_value() ? static_cast<int64_t>(partitions->size()) : written.partitions;
   }
   // Nothing before and nothing now: there is no snapshot to make.
-  if (change.added_data.empty() && change.removed_data.empty() && !work.last_column_id.has_value()) return Note(work);
+  if (change.added_data.empty() && change.removed_data.empty() && !work.last_column_id.has_value())
+    return Note(work);
   change.properties[std::string(kInputsProperty)] = WriteInputMarks(work.marks);
   change.summary = change.properties;
   if (work.last_column_id.has_value()) {
     change.schema = work.schema;
     change.last_column_id = work.last_column_id;
   }
-  Result<table::StagedSnapshot> staged = table::StageSnapshot(store_, cache_, *work.base, change, clock_.Now());
+  Result<table::StagedSnapshot> staged =
+      table::StageSnapshot(store_, cache_, *work.base, change, clock_.Now());
   if (!staged.ok()) {
     DeleteDataFiles(store_, change.added_data);
     return staged.error();
@@ -293,8 +337,10 @@ Status Publisher::Replace(Work& work, const Partitions& partitions, PublishResul
   return CommitStaged(work, *staged, change.added_data);
 }
 
-Status Publisher::CommitStaged(const Work& work, table::StagedSnapshot& staged, const std::vector<iceberg::DataFile>& files) {
-  for (iceberg::TableUpdate& update : table::ExpireSnapshots(work.base->metadata, retention_, clock_.Now())) {
+Status Publisher::CommitStaged(const Work& work, table::StagedSnapshot& staged,
+                               const std::vector<iceberg::DataFile>& files) {
+  for (iceberg::TableUpdate& update :
+       table::ExpireSnapshots(work.base->metadata, retention_, clock_.Now())) {
     staged.commit.updates.push_back(std::move(update));
   }
   MR_FAILPOINT("gold.before_commit");
@@ -307,8 +353,11 @@ Status Publisher::CommitStaged(const Work& work, table::StagedSnapshot& staged, 
     return committed.error();
   }
   MR_FAILPOINT("gold.after_commit");
-  const auto deleted = table::DeleteUnreachable(store_, cache_, work.base->metadata, committed->at(0).metadata);
-  if (!deleted.ok()) log::Warn("gold", "gold.{}: expired files stay: {}", work.table.name, deleted.error().ToString());
+  const auto deleted =
+      table::DeleteUnreachable(store_, cache_, work.base->metadata, committed->at(0).metadata);
+  if (!deleted.ok())
+    log::Warn("gold", "gold.{}: expired files stay: {}", work.table.name,
+              deleted.error().ToString());
   return {};
 }
 
@@ -317,7 +366,8 @@ Status Publisher::Note(const Work& work) {
   TableCommit commit;
   commit.ident = work.base->ident;
   commit.requirements.push_back(iceberg::require::Uuid{work.base->metadata.table_uuid});
-  commit.requirements.push_back(iceberg::require::RefSnapshot{"main", work.base->metadata.current_snapshot_id});
+  commit.requirements.push_back(
+      iceberg::require::RefSnapshot{"main", work.base->metadata.current_snapshot_id});
   iceberg::Properties properties;
   properties[std::string(kInputsProperty)] = WriteInputMarks(work.marks);
   commit.updates.push_back(iceberg::update::SetProperties{std::move(properties)});

@@ -25,7 +25,7 @@ struct PublishResult {
     kUnchanged,  // made from this very state already
     kNoted,      // inputs have new snapshots that touch no period: only the mark moved
     kPublished,
-    kWaiting,    // an input is not in Silver yet; `waiting_for` names it
+    kWaiting,  // an input is not in Silver yet; `waiting_for` names it
   };
   Outcome outcome = Outcome::kUnchanged;
   std::string waiting_for;
@@ -36,31 +36,41 @@ struct PublishResult {
 };
 std::string_view OutcomeName(PublishResult::Outcome outcome);
 
-// Brings Gold tables up to date with one cut of Silver. Each table is one snapshot: the touched partitions' files are replaced by newly
-// computed ones, and the same commit says what they were made from. Errors: kInvalidInput for SQL that does not run and for a check
-// that fails (the published rows stay), kConflict after several lost races, and what catalog, store and engine return.
+// Brings Gold tables up to date with one cut of Silver. Each table is one snapshot: the touched
+// partitions' files are replaced by newly computed ones, and the same commit says what they were
+// made from. Errors: kInvalidInput for SQL that does not run and for a check that fails (the
+// published rows stay), kConflict after several lost races, and what catalog, store and engine
+// return.
 class Publisher {
  public:
-  Publisher(Catalog& catalog, ObjectStore& store, table::ManifestCache& cache, Engine& engine, const Clock& clock, const Cut& cut,
-            const table::Retention& retention)
-      : catalog_(catalog), store_(store), cache_(cache), engine_(engine), clock_(clock), cut_(cut), retention_(retention) {}
+  Publisher(Catalog& catalog, ObjectStore& store, table::ManifestCache& cache, Engine& engine,
+            const Clock& clock, const Cut& cut, const table::Retention& retention)
+      : catalog_(catalog),
+        store_(store),
+        cache_(cache),
+        engine_(engine),
+        clock_(clock),
+        cut_(cut),
+        retention_(retention) {}
 
   Result<PublishResult> Publish(const GoldTable& table, std::stop_token stop);
 
  private:
-  struct Work;  // one attempt at one table
+  struct Work;                                                      // one attempt at one table
   using Partitions = std::optional<std::vector<iceberg::Literal>>;  // nullopt: all
 
   Result<PublishResult> Attempt(const GoldTable& table, std::stop_token stop);
   Result<std::optional<std::string>> PinInputs(Work& work);
   Status LoadBase(Work& work);
   Result<Partitions> FindTouched(const Work& work);
-  Status AddTouched(const Work& work, const GoldInput& input, const EventPosition& after, std::vector<iceberg::Literal>& partitions);
+  Status AddTouched(const Work& work, const GoldInput& input, const EventPosition& after,
+                    std::vector<iceberg::Literal>& partitions);
   Status Compute(const Work& work, const Partitions& partitions);
   Status RunChecks(const Work& work);
   Status CreateTable(Work& work, const iceberg::Schema& result);
   Status Replace(Work& work, const Partitions& partitions, PublishResult& result);
-  Status CommitStaged(const Work& work, table::StagedSnapshot& staged, const std::vector<iceberg::DataFile>& files);
+  Status CommitStaged(const Work& work, table::StagedSnapshot& staged,
+                      const std::vector<iceberg::DataFile>& files);
   Status Note(const Work& work);
 
   Catalog& catalog_;
