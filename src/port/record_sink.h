@@ -5,7 +5,7 @@
 
 namespace millrace {
 
-// Takes record batches in stream order. Accepted is not durable: what has become durable comes back through Source::Confirm.
+// Takes record batches in stream order. Thread-safe: a snapshot's workers write at once. Accepted is not durable: that comes back by Source::Confirm.
 class RecordSink {
  public:
   virtual ~RecordSink() = default;
