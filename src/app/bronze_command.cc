@@ -47,14 +47,17 @@ Status RunBronze(const Invocation& invocation) {
   // Deleting is the writer's business; checking needs no lock.
   const auto lock = LakeLock::Take(config.lake.path, {"bronze"}, "bronze");
   if (lock.ok()) {
-    MR_ASSIGN(const auto writer, commitlog::Writer::Open(*lake->bronze, lake->clock, config.source.name, config.source.slot));
-    MR_ASSIGN(const int64_t removed, commitlog::RemoveOrphans(*lake->bronze, lake->clock, kOrphanGrace));
+    MR_ASSIGN(const auto writer, commitlog::Writer::Open(*lake->bronze, lake->clock,
+                                                         config.source.name, config.source.slot));
+    MR_ASSIGN(const int64_t removed,
+              commitlog::RemoveOrphans(*lake->bronze, lake->clock, kOrphanGrace));
     fmt::print("removed {} files that killed writers left behind\n", GroupDigits(removed));
   } else {
     fmt::print("left-overs of killed writers are not looked for now: {}\n", lock.error().message());
   }
   MR_ASSIGN(const Verified verified, VerifyLog(*lake->bronze));
-  fmt::print("checked {} commits with {} files, {} events, {}: all as committed\n", GroupDigits(verified.commits), GroupDigits(verified.files),
+  fmt::print("checked {} commits with {} files, {} events, {}: all as committed\n",
+             GroupDigits(verified.commits), GroupDigits(verified.files),
              GroupDigits(verified.records), HumanBytes(verified.bytes));
   return {};
 }

@@ -1,5 +1,5 @@
-#include <gtest/gtest.h>
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,7 +12,8 @@
 #include "testing/fake_source.h"
 #include "testing/temporary_folder.h"
 
-// Processes that die at each durable step of the Bronze writer, on a real disk. The test starts itself again as the child that dies.
+// Processes that die at each durable step of the Bronze writer, on a real disk. The test starts
+// itself again as the child that dies.
 namespace millrace::bronze {
 namespace {
 
@@ -26,7 +27,8 @@ void Fill(FakeDatabase& database) {
   for (int i = 0; i < 10; ++i) database.rows.push_back({i % 2 == 0 ? "a" : "b", std::to_string(i)});
   for (int t = 0; t < 12; ++t) {
     FakeDatabase::Transaction changes;
-    for (int c = 0; c <= t % 5; ++c) changes.push_back({c % 2 == 0 ? "a" : "b", std::to_string(100 * t + c)});
+    for (int c = 0; c <= t % 5; ++c)
+      changes.push_back({c % 2 == 0 ? "a" : "b", std::to_string(100 * t + c)});
     database.transactions.push_back(changes);
   }
 }
@@ -44,7 +46,9 @@ Status CarryEverything(const std::string& folder) {
   Fill(database);
   database.confirmed = ReadConfirmed(folder);
   database.slot = true;
-  database.on_confirm = [&](const SourcePosition& position) { std::ofstream(folder + "/confirmed") << position.resume_lsn; };
+  database.on_confirm = [&](const SourcePosition& position) {
+    std::ofstream(folder + "/confirmed") << position.resume_lsn;
+  };
   MR_ASSIGN(auto store, FileStore::Open(folder + "/bronze"));
   const SystemClock clock;
   Options options;
@@ -75,7 +79,8 @@ TEST(BronzeCrash, Child) {
 int RunChild(const std::string& folder, const std::string& failpoints) {
   const std::string folder_variable = std::string(kFolder) + "=" + folder;
   const std::string failpoints_variable = "MILLRACE_FAILPOINTS=" + failpoints;
-  char* environment[] = {const_cast<char*>(folder_variable.c_str()), const_cast<char*>(failpoints_variable.c_str()), nullptr};
+  char* environment[] = {const_cast<char*>(folder_variable.c_str()),
+                         const_cast<char*>(failpoints_variable.c_str()), nullptr};
   char program[] = "/proc/self/exe";
   char filter[] = "--gtest_filter=BronzeCrash.Child";
   char brief[] = "--gtest_brief=1";
@@ -99,7 +104,8 @@ TEST_P(BronzeCrashAt, LosesNothingAndDoublesNothing) {
   FakeDatabase database;
   Fill(database);
   bool died = false;
-  for (const std::string action : {"kill@1", "kill@2", "kill@5", "error@2", "nospace@3", "unknown@1"}) {
+  for (const std::string action :
+       {"kill@1", "kill@2", "kill@5", "error@2", "nospace@3", "unknown@1"}) {
     SCOPED_TRACE(action);
     const testing::TemporaryFolder folder;
     const int code = RunChild(folder.path(), std::string(GetParam()) + "=" + action);
@@ -119,18 +125,22 @@ TEST_P(BronzeCrashAt, LosesNothingAndDoublesNothing) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Failpoints, BronzeCrashAt,
-                         ::testing::Values("commitlog.before_claim", "commitlog.after_claim", "commitlog.before_append",
-                                           "commitlog.after_append", "commitlog.before_rollup", "commitlog.after_rollup",
-                                           "bronze.before_object", "bronze.after_object", "bronze.before_commit",
-                                           "bronze.after_commit", "bronze.before_confirm", "bronze.after_confirm",
-                                           "object_file.before_sync", "object_file.before_publish", "object_file.after_publish"),
+                         ::testing::Values("commitlog.before_claim", "commitlog.after_claim",
+                                           "commitlog.before_append", "commitlog.after_append",
+                                           "commitlog.before_rollup", "commitlog.after_rollup",
+                                           "bronze.before_object", "bronze.after_object",
+                                           "bronze.before_commit", "bronze.after_commit",
+                                           "bronze.before_confirm", "bronze.after_confirm",
+                                           "object_file.before_sync", "object_file.before_publish",
+                                           "object_file.after_publish"),
                          [](const auto& info) {
                            std::string name(info.param);
                            for (char& c : name) c = c == '.' ? '_' : c;
                            return name;
                          });
 
-// What the commit names is what other programs read: the zstd and gzip tools give the very lines back.
+// What the commit names is what other programs read: the zstd and gzip tools give the very lines
+// back.
 TEST(BronzeObjects, OtherProgramsDecodeThem) {
   for (const Compression compression : {Compression::kZstd, Compression::kGzip}) {
     const testing::TemporaryFolder folder;
@@ -141,11 +151,14 @@ TEST(BronzeObjects, OtherProgramsDecodeThem) {
     options.source = "shop";
     options.slot = "millrace";
     options.compression = compression;
-    auto writer = BronzeWriter::Open(**store, clock, options, {[](const SourcePosition&) {}, [](const Error&) {}});
+    auto writer = BronzeWriter::Open(**store, clock, options,
+                                     {[](const SourcePosition&) {}, [](const Error&) {}});
     ASSERT_TRUE(writer.ok());
     for (int i = 0; i < 40; ++i) {
       std::vector<FakeDatabase::Change> changes;
-      for (int c = 0; c < 1000; ++c) changes.push_back({"t", "{\"n\":" + std::to_string(i * 1000 + c) + ",\"pad\":\"" + std::string(200, 'p') + "\"}"});
+      for (int c = 0; c < 1000; ++c)
+        changes.push_back({"t", "{\"n\":" + std::to_string(i * 1000 + c) + ",\"pad\":\"" +
+                                    std::string(200, 'p') + "\"}"});
       ASSERT_TRUE((*writer)->Write(testing::MakeBatch(changes, 1'800'000'000'000)).ok());
     }
     RecordBatch end;
@@ -167,7 +180,8 @@ TEST(BronzeObjects, OtherProgramsDecodeThem) {
     ByteBuffer ours;
     ASSERT_TRUE(commitlog::ReadFile(**store, file, ours).ok());
     EXPECT_TRUE(decoded == ours.view());
-    EXPECT_TRUE(decoded.starts_with("{\"offset\":0,\"timestamp\":1800000000000,\"key\":{\"id\":1},\"value\":{\"n\":0,"));
+    EXPECT_TRUE(decoded.starts_with(
+        "{\"offset\":0,\"timestamp\":1800000000000,\"key\":{\"id\":1},\"value\":{\"n\":0,"));
     EXPECT_TRUE(decoded.ends_with("},\"headers\":null}\n"));
   }
 }

@@ -41,7 +41,8 @@ std::string IsoTime(std::string text) {
 }  // namespace
 
 bool IsNumeric(const arrow::DataType& type) {
-  return arrow::is_integer(type.id()) || arrow::is_floating(type.id()) || arrow::is_decimal(type.id());
+  return arrow::is_integer(type.id()) || arrow::is_floating(type.id()) ||
+         arrow::is_decimal(type.id());
 }
 
 std::string CellText(const arrow::Array& column, int64_t row) {
@@ -70,7 +71,8 @@ std::string CellText(const arrow::Array& column, int64_t row) {
       const auto& object = static_cast<const arrow::StructArray&>(column);
       std::string out = "{";
       for (int i = 0; i < object.num_fields(); ++i) {
-        out += (i == 0 ? "" : ",") + Quoted(object.type()->field(i)->name()) + ":" + CellJson(*object.field(i), row);
+        out += (i == 0 ? "" : ",") + Quoted(object.type()->field(i)->name()) + ":" +
+               CellJson(*object.field(i), row);
       }
       return out + "}";
     }
@@ -80,7 +82,9 @@ std::string CellText(const arrow::Array& column, int64_t row) {
       const auto scalar = column.GetScalar(row);
       if (!scalar.ok()) return "?";
       const std::string text = (*scalar)->ToString();
-      return column.type_id() == arrow::Type::TIMESTAMP || column.type_id() == arrow::Type::TIME64 ? IsoTime(text) : text;
+      return column.type_id() == arrow::Type::TIMESTAMP || column.type_id() == arrow::Type::TIME64
+                 ? IsoTime(text)
+                 : text;
     }
   }
 }
@@ -89,10 +93,14 @@ std::string CellJson(const arrow::Array& column, int64_t row) {
   if (column.IsNull(row)) return "null";
   const arrow::Type::type type = column.type_id();
   const std::string text = CellText(column, row);
-  if (type == arrow::Type::LIST || type == arrow::Type::LARGE_LIST || type == arrow::Type::STRUCT || type == arrow::Type::BOOL) return text;
+  if (type == arrow::Type::LIST || type == arrow::Type::LARGE_LIST || type == arrow::Type::STRUCT ||
+      type == arrow::Type::BOOL)
+    return text;
   if (type == arrow::Type::DOUBLE || type == arrow::Type::FLOAT) {
-    const double value = type == arrow::Type::DOUBLE ? static_cast<const arrow::DoubleArray&>(column).Value(row)
-                                                     : static_cast<double>(static_cast<const arrow::FloatArray&>(column).Value(row));
+    const double value =
+        type == arrow::Type::DOUBLE
+            ? static_cast<const arrow::DoubleArray&>(column).Value(row)
+            : static_cast<double>(static_cast<const arrow::FloatArray&>(column).Value(row));
     return std::isfinite(value) ? text : Quoted(text);
   }
   return IsNumeric(*column.type()) ? text : Quoted(text);

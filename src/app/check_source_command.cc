@@ -20,8 +20,13 @@ Status RunCheckSource(const Invocation& invocation) {
     errors += finding.level == "error" ? 1 : 0;
     fixable |= finding.level != "ok" && finding.fixable;
   }
-  if (fixable) fmt::print("\n`millrace check-source --fix` runs the cures that touch settings and publications only.\n");
-  if (errors > 0) return Fail(ErrorKind::kInvalidInput, "{} is not ready: {} problem{} above", config.source.database, errors, errors == 1 ? "" : "s");
+  if (fixable)
+    fmt::print(
+        "\n`millrace check-source --fix` runs the cures that touch settings and publications "
+        "only.\n");
+  if (errors > 0)
+    return Fail(ErrorKind::kInvalidInput, "{} is not ready: {} problem{} above",
+                config.source.database, errors, errors == 1 ? "" : "s");
   fmt::print("{} is ready to be captured\n", config.source.database);
   return {};
 }

@@ -11,7 +11,8 @@
 namespace millrace::app {
 namespace {
 
-// PostgreSQL takes lower-case letters, digits and '_' in slot names (replication slots documentation), 63 bytes at most.
+// PostgreSQL takes lower-case letters, digits and '_' in slot names (replication slots
+// documentation), 63 bytes at most.
 std::string SlotName(std::string_view source_name) {
   std::string slot = "millrace_" + ToLower(source_name);
   for (char& c : slot) {
@@ -23,19 +24,23 @@ std::string SlotName(std::string_view source_name) {
 std::string TopicPrefix(std::string_view database) {
   std::string prefix(database);
   for (char& c : prefix) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '_' || c == '-';
     if (!plain) c = '_';
   }
   return prefix;
 }
 
-Status CheckName(const OptionValues& values, std::string_view key, const std::string& name, std::string_view allowed,
-                 std::string_view described) {
+Status CheckName(const OptionValues& values, std::string_view key, const std::string& name,
+                 std::string_view allowed, std::string_view described) {
   if (name.find_first_not_of(allowed) == std::string::npos && name.size() <= 63) return {};
-  return Fail(ErrorKind::kInvalidInput, "{}: {}: '{}' must be at most 63 of {}", values.Origin(key), key, name, described);
+  return Fail(ErrorKind::kInvalidInput, "{}: {}: '{}' must be at most 63 of {}", values.Origin(key),
+              key, name, described);
 }
 
-std::string Or(const std::string& text, std::string fallback) { return text.empty() ? std::move(fallback) : text; }
+std::string Or(const std::string& text, std::string fallback) {
+  return text.empty() ? std::move(fallback) : text;
+}
 
 std::filesystem::path Below(const std::filesystem::path& file, const std::string& path) {
   return (file.parent_path() / path).lexically_normal();
@@ -44,7 +49,9 @@ std::filesystem::path Below(const std::filesystem::path& file, const std::string
 Result<std::string> ReadWhole(const std::filesystem::path& file) {
   std::error_code error;
   if (!std::filesystem::exists(file, error)) {
-    return Fail(ErrorKind::kNotFound, "no configuration at {}: `millrace init {}` writes one to start from, or name another with --config",
+    return Fail(ErrorKind::kNotFound,
+                "no configuration at {}: `millrace init {}` writes one to start from, or name "
+                "another with --config",
                 file.string(), file.filename().string());
   }
   std::ifstream in(file, std::ios::binary);
@@ -58,7 +65,8 @@ Result<std::string> ReadWhole(const std::filesystem::path& file) {
 Result<OptionEntry> ReadOverride(const std::string& text) {
   const size_t equal = text.find('=');
   if (equal == std::string::npos || equal == 0) {
-    return Fail(ErrorKind::kInvalidInput, "--set {}: write it as key=value, for example --set log.level=debug", text);
+    return Fail(ErrorKind::kInvalidInput,
+                "--set {}: write it as key=value, for example --set log.level=debug", text);
   }
   OptionEntry entry{text.substr(0, equal), "--set", {}, false, false};
   const std::string value = text.substr(equal + 1);
@@ -74,7 +82,8 @@ Result<OptionEntry> ReadOverride(const std::string& text) {
 
 }  // namespace
 
-Result<Config> LoadConfig(const std::filesystem::path& file, const std::vector<std::string>& overrides) {
+Result<Config> LoadConfig(const std::filesystem::path& file,
+                          const std::vector<std::string>& overrides) {
   Config config;
   config.file = std::filesystem::absolute(file).lexically_normal();
   MR_ASSIGN(const std::string text, ReadWhole(file));
@@ -100,9 +109,11 @@ Result<Config> LoadConfig(const std::filesystem::path& file, const std::vector<s
   source.exclude = v.List("source.tables.exclude");
   source.snapshot_workers = static_cast<int>(v.Number("source.snapshot.workers"));
   source.status_interval = v.Number("source.status_interval");
-  MR_TRY(CheckName(v, "source.name", source.name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-",
+  MR_TRY(CheckName(v, "source.name", source.name,
+                   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-",
                    "letters, digits, '_' and '-'"));
-  MR_TRY(CheckName(v, "source.slot", source.slot, "abcdefghijklmnopqrstuvwxyz0123456789_", "lower-case letters, digits and '_'"));
+  MR_TRY(CheckName(v, "source.slot", source.slot, "abcdefghijklmnopqrstuvwxyz0123456789_",
+                   "lower-case letters, digits and '_'"));
 
   config.lake.path = Below(config.file, v.Text("lake.path"));
   config.lake.catalog_name = v.Text("lake.catalog_name");
@@ -110,7 +121,8 @@ Result<Config> LoadConfig(const std::filesystem::path& file, const std::vector<s
   MR_ASSIGN(config.bronze.compression, ParseCompression(v.Text("bronze.compression")));
   config.bronze.compression_level = static_cast<int>(v.Number("bronze.compression_level"));
   if (config.bronze.compression == Compression::kGzip && config.bronze.compression_level > 9) {
-    return Fail(ErrorKind::kInvalidInput, "{}: bronze.compression_level: gzip's levels are 1 to 9, not {}",
+    return Fail(ErrorKind::kInvalidInput,
+                "{}: bronze.compression_level: gzip's levels are 1 to 9, not {}",
                 v.Origin("bronze.compression_level"), config.bronze.compression_level);
   }
   config.bronze.commit_interval = v.Number("bronze.commit_interval");

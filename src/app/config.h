@@ -10,7 +10,8 @@
 
 namespace millrace::app {
 
-// The configuration as the rest of app sees it: checked, defaults filled in, paths absolute. Sizes in bytes, durations in microseconds.
+// The configuration as the rest of app sees it: checked, defaults filled in, paths absolute. Sizes
+// in bytes, durations in microseconds.
 struct Config {
   struct Source {
     std::string host, database, user, sslmode, name, slot, publication;
@@ -54,11 +55,13 @@ struct Config {
   OptionValues values;         // what the above was read from; holds the secrets' placeholders
 };
 
-// Reads the file and applies the overrides ("bronze.commit_interval=100ms"). kNotFound when there is no file, with the cure;
-// kInvalidInput lists all that is wrong with it.
-Result<Config> LoadConfig(const std::filesystem::path& file, const std::vector<std::string>& overrides);
+// Reads the file and applies the overrides ("bronze.commit_interval=100ms"). kNotFound when there
+// is no file, with the cure; kInvalidInput lists all that is wrong with it.
+Result<Config> LoadConfig(const std::filesystem::path& file,
+                          const std::vector<std::string>& overrides);
 
-// The effective configuration as YAML that could be loaded again; secrets as placeholders, values that are defaults marked as such.
+// The effective configuration as YAML that could be loaded again; secrets as placeholders, values
+// that are defaults marked as such.
 std::string ShowConfig(const Config& config);
 // A commented file to start from.
 std::string StarterConfig();

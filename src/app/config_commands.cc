@@ -14,13 +14,20 @@ Status RunInit(const Invocation& invocation) {
   }
   std::error_code error;
   if (std::filesystem::exists(invocation.path, error)) {
-    return Fail(ErrorKind::kAlreadyExists, "{} exists already and is left as it is; name another path, or remove it first", invocation.path);
+    return Fail(ErrorKind::kAlreadyExists,
+                "{} exists already and is left as it is; name another path, or remove it first",
+                invocation.path);
   }
   std::ofstream file(invocation.path, std::ios::binary);
   file << StarterConfig();
   file.close();
-  if (!file) return Fail(ErrorKind::kPermission, "cannot write {}; check that its directory exists and is writable", invocation.path);
-  fmt::print("wrote {}: set source and lake in it, then run `millrace check-source` and `millrace up`\n", invocation.path);
+  if (!file)
+    return Fail(ErrorKind::kPermission,
+                "cannot write {}; check that its directory exists and is writable",
+                invocation.path);
+  fmt::print(
+      "wrote {}: set source and lake in it, then run `millrace check-source` and `millrace up`\n",
+      invocation.path);
   return {};
 }
 

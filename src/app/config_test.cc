@@ -14,7 +14,8 @@ namespace {
 class ConfigFile : public testing::Test {
  protected:
   ConfigFile() {
-    dir_ = std::filesystem::temp_directory_path() / ("millrace_config_test." + std::to_string(getpid()));
+    dir_ = std::filesystem::temp_directory_path() /
+           ("millrace_config_test." + std::to_string(getpid()));
     std::filesystem::create_directories(dir_);
   }
   ~ConfigFile() override { std::filesystem::remove_all(dir_); }
@@ -28,7 +29,8 @@ class ConfigFile : public testing::Test {
     if (config.ok()) return "";
     std::string message = config.error().message();
     const std::string where = (dir_ / "m.yaml").string();
-    for (size_t at; (at = message.find(where)) != std::string::npos;) message.replace(at, where.size(), "m.yaml");
+    for (size_t at; (at = message.find(where)) != std::string::npos;)
+      message.replace(at, where.size(), "m.yaml");
     return message;
   }
 
@@ -50,7 +52,8 @@ TEST_F(ConfigFile, LeastConfigurationHasDerivedNames) {
 
 TEST_F(ConfigFile, NestedKeysListsAndOverrides) {
   const auto config = Load(
-      "source:\n  database: My-Shop.eu\n  user: me\n  tables:\n    include: [public.*, sales.orders]\n"
+      "source:\n  database: My-Shop.eu\n  user: me\n  tables:\n    include: [public.*, "
+      "sales.orders]\n"
       "lake:\n  path: /srv/lake\nsilver:\n  retention:\n    snapshots: 7\ngold:\n  sql: kpi\n",
       {"silver.retention.hours=24", "source.tables.exclude=a.b, c.d"});
   ASSERT_TRUE(config.ok()) << config.error().message();
@@ -67,31 +70,43 @@ TEST_F(ConfigFile, NestedKeysListsAndOverrides) {
 TEST_F(ConfigFile, ProblemsNameFileAndLine) {
   EXPECT_EQ(Complaint("source:\n  database: shop\n  user: me\n  pasword: x\nlake: {path: l}\n"),
             "m.yaml:4: unknown option source.pasword; did you mean source.password?");
-  EXPECT_EQ(Complaint("source: [a]\n").substr(0, 43), "m.yaml:1: source is a section, not an optio");
-  EXPECT_EQ(Complaint("just words\n"), "m.yaml:1: the file must be a mapping of sections; `millrace init` writes one to start from");
+  EXPECT_EQ(Complaint("source: [a]\n").substr(0, 43),
+            "m.yaml:1: source is a section, not an optio");
+  EXPECT_EQ(
+      Complaint("just words\n"),
+      "m.yaml:1: the file must be a mapping of sections; `millrace init` writes one to start from");
   EXPECT_EQ(Complaint("source:\n  host: [a\n").substr(0, 9), "m.yaml:3:");
   EXPECT_EQ(Complaint("source:\n  tables:\n    include: [[a]]\n"),
             "m.yaml:3: source.tables.include is a list of plain values; this item is not one");
-  EXPECT_EQ(Complaint(std::string(kLeast) + "bronze: {compression: gzip,\n  compression_level: 12}\n"),
-            "m.yaml:4: bronze.compression_level: gzip's levels are 1 to 9, not 12");
-  EXPECT_EQ(Complaint("source: {database: shop, user: me, slot: My-Slot}\nlake: {path: lake}\n"),
-            "m.yaml:1: source.slot: 'My-Slot' must be at most 63 of lower-case letters, digits and '_'");
+  EXPECT_EQ(
+      Complaint(std::string(kLeast) + "bronze: {compression: gzip,\n  compression_level: 12}\n"),
+      "m.yaml:4: bronze.compression_level: gzip's levels are 1 to 9, not 12");
+  EXPECT_EQ(
+      Complaint("source: {database: shop, user: me, slot: My-Slot}\nlake: {path: lake}\n"),
+      "m.yaml:1: source.slot: 'My-Slot' must be at most 63 of lower-case letters, digits and '_'");
   EXPECT_EQ(Complaint("source: {database: shop, user: me, name: a.b}\nlake: {path: lake}\n"),
             "m.yaml:1: source.name: 'a.b' must be at most 63 of letters, digits, '_' and '-'");
-  EXPECT_EQ(Complaint(""), "source.database is required and not set: Database to carry\n"
-                           "source.user is required and not set: Role to log in as; it needs REPLICATION and SELECT on the tables\n"
-                           "lake.path is required and not set: Directory of the lake, relative to this file: bronze/, warehouse/ "
-                           "and catalog.db are made in it");
-  EXPECT_EQ(Complaint(kLeast, {"log.level"}), "--set log.level: write it as key=value, for example --set log.level=debug");
-  EXPECT_EQ(Complaint(kLeast, {"log.level=loud"}), "--set: log.level: 'loud' is not one of debug, info, warn, error");
+  EXPECT_EQ(Complaint(""),
+            "source.database is required and not set: Database to carry\n"
+            "source.user is required and not set: Role to log in as; it needs REPLICATION and "
+            "SELECT on the tables\n"
+            "lake.path is required and not set: Directory of the lake, relative to this file: "
+            "bronze/, warehouse/ "
+            "and catalog.db are made in it");
+  EXPECT_EQ(Complaint(kLeast, {"log.level"}),
+            "--set log.level: write it as key=value, for example --set log.level=debug");
+  EXPECT_EQ(Complaint(kLeast, {"log.level=loud"}),
+            "--set: log.level: 'loud' is not one of debug, info, warn, error");
 }
 
 TEST_F(ConfigFile, AMissingFileSaysHowToMakeOne) {
   const auto config = LoadConfig(dir_ / "none.yaml", {});
   ASSERT_FALSE(config.ok());
   EXPECT_EQ(config.error().kind(), ErrorKind::kNotFound);
-  EXPECT_EQ(config.error().message(), "no configuration at " + (dir_ / "none.yaml").string() +
-                                          ": `millrace init none.yaml` writes one to start from, or name another with --config");
+  EXPECT_EQ(
+      config.error().message(),
+      "no configuration at " + (dir_ / "none.yaml").string() +
+          ": `millrace init none.yaml` writes one to start from, or name another with --config");
 }
 
 TEST_F(ConfigFile, TheStarterLoads) {
@@ -104,14 +119,17 @@ TEST_F(ConfigFile, TheStarterUncommentedSetsEveryOption) {
   std::string text = StarterConfig();
   for (const Option& option : AllOptions()) {
     const std::string name(option.key.substr(option.key.rfind('.') + 1));
-    EXPECT_TRUE(text.find("  " + name + ":") != std::string::npos || text.find("# " + name + ":") != std::string::npos) << option.key;
+    EXPECT_TRUE(text.find("  " + name + ":") != std::string::npos ||
+                text.find("# " + name + ":") != std::string::npos)
+        << option.key;
   }
 }
 
 TEST_F(ConfigFile, WhatIsShownLoadsAgainToTheSame) {
   setenv("MILLRACE_CONFIG_TEST", "hunter2", 1);
-  const auto config = Load(std::string("source: {database: 'a: b', user: me, password: '${env:MILLRACE_CONFIG_TEST}'}\n"
-                                       "lake: {path: 'my lake'}\nlog: {level: warn}\n"));
+  const auto config = Load(
+      std::string("source: {database: 'a: b', user: me, password: '${env:MILLRACE_CONFIG_TEST}'}\n"
+                  "lake: {path: 'my lake'}\nlog: {level: warn}\n"));
   ASSERT_TRUE(config.ok()) << config.error().message();
   const std::string shown = ShowConfig(*config);
   EXPECT_EQ(shown.find("hunter2"), std::string::npos);

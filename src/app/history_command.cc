@@ -54,19 +54,23 @@ void PrintText(const Versions& versions, const std::string& table, const std::st
   fmt::print("{} {}: {} version{}\n", table, key, rows.num_rows(), rows.num_rows() == 1 ? "" : "s");
   for (int64_t row = 0; row < rows.num_rows(); ++row) {
     const std::string to = versions.Text(row, silver::ScdName(silver::Scd::kValidTo));
-    fmt::print("\nversion {}: {} to {} ({})\n", versions.Text(row, silver::ScdName(silver::Scd::kVersion)),
-               versions.Text(row, silver::ScdName(silver::Scd::kValidFrom)), to.empty() ? "now" : to,
-               OpName(versions.Text(row, silver::ScdName(silver::Scd::kOp))));
+    fmt::print(
+        "\nversion {}: {} to {} ({})\n", versions.Text(row, silver::ScdName(silver::Scd::kVersion)),
+        versions.Text(row, silver::ScdName(silver::Scd::kValidFrom)), to.empty() ? "now" : to,
+        OpName(versions.Text(row, silver::ScdName(silver::Scd::kOp))));
     for (int i = 0; i < rows.num_columns(); ++i) {
       if (IsScdColumn(rows.column_name(i))) continue;
-      const auto text = [&](int64_t at) { return rows.column(i)->IsNull(at) ? std::string("NULL") : CellText(*rows.column(i), at); };
+      const auto text = [&](int64_t at) {
+        return rows.column(i)->IsNull(at) ? std::string("NULL") : CellText(*rows.column(i), at);
+      };
       if (row == 0) {
         fmt::print("  {}: {}\n", rows.column_name(i), text(row));
       } else if (text(row) != text(row - 1)) {
         fmt::print("  {}: {} -> {}\n", rows.column_name(i), text(row - 1), text(row));
       }
     }
-    if (versions.Text(row, silver::ScdName(silver::Scd::kIsDeleted)) == "true") fmt::print("deleted at {}\n", to);
+    if (versions.Text(row, silver::ScdName(silver::Scd::kIsDeleted)) == "true")
+      fmt::print("deleted at {}\n", to);
   }
 }
 
@@ -96,17 +100,22 @@ Status RunHistory(const Invocation& invocation) {
   MR_ASSIGN(const std::unique_ptr<Lake> lake, OpenExistingLake(config));
   const auto loaded = lake->catalog->LoadTable(MakeIdent("silver", SilverName(invocation.table)));
   if (!loaded.ok() && loaded.error().kind() == ErrorKind::kNotFound) {
-    return Fail(ErrorKind::kNotFound, "there is no table silver.{} (yet); `millrace tables` lists those that there are", SilverName(invocation.table));
+    return Fail(ErrorKind::kNotFound,
+                "there is no table silver.{} (yet); `millrace tables` lists those that there are",
+                SilverName(invocation.table));
   }
   MR_ASSIGN(const LoadedTable table, loaded);
   const auto property = table.metadata.properties.find(std::string(silver::kColumnsProperty));
   if (property == table.metadata.properties.end()) {
-    return Fail(ErrorKind::kUnsupported, "{} was not made by Millrace: it has no property {}", table.ident.ToString(), silver::kColumnsProperty);
+    return Fail(ErrorKind::kUnsupported, "{} was not made by Millrace: it has no property {}",
+                table.ident.ToString(), silver::kColumnsProperty);
   }
   MR_ASSIGN(const json::Value columns, json::Parse(property->second, silver::kColumnsProperty));
   MR_ASSIGN(const silver::Layout layout, silver::LayoutFromJson(columns));
   if (!layout.keyed()) {
-    return Fail(ErrorKind::kUnsupported, "{} has no key, so its rows have no history of their own; use `millrace query` with conditions of yours",
+    return Fail(ErrorKind::kUnsupported,
+                "{} has no key, so its rows have no history of their own; use `millrace query` "
+                "with conditions of yours",
                 layout.table);
   }
   std::vector<std::string> names, conditions, shown;
@@ -120,8 +129,9 @@ Status RunHistory(const Invocation& invocation) {
   MR_ASSIGN(const std::unique_ptr<Engine> engine, OpenEngine(config));
   MR_ASSIGN(const EngineTable pinned, table::Pin(*lake->cache, table));
   MR_TRY(engine->Register(pinned));
-  const std::string sql = Format("SELECT * FROM {}.{} WHERE {} ORDER BY version", SqlIdentifier(pinned.space), SqlIdentifier(pinned.name),
-                                 Join(conditions, " AND "));
+  const std::string sql =
+      Format("SELECT * FROM {}.{} WHERE {} ORDER BY version", SqlIdentifier(pinned.space),
+             SqlIdentifier(pinned.name), Join(conditions, " AND "));
   const auto found = gold::ReadRows(*engine, sql, {});
   if (!found.ok()) {
     if (found.error().kind() != ErrorKind::kInvalidInput) return found.error();
@@ -130,7 +140,8 @@ Status RunHistory(const Invocation& invocation) {
   }
   const std::shared_ptr<arrow::Table> rows = *found;
   if (rows->num_rows() == 0) {
-    return Fail(ErrorKind::kNotFound, "{} never had a row with {}, as far as Silver is", layout.table, Join(shown, ", "));
+    return Fail(ErrorKind::kNotFound, "{} never had a row with {}, as far as Silver is",
+                layout.table, Join(shown, ", "));
   }
   auto batch = rows->CombineChunksToBatch();
   if (!batch.ok()) return Fail(ErrorKind::kInternal, "history: {}", batch.status().message());

@@ -21,16 +21,17 @@ struct Invocation {
   bool reference = false;
   OutputFormat format = OutputFormat::kTable;
   std::string resume;  // silver: a table that is held back
-  std::string path;   // init
-  std::string sql;    // query
-  std::string table;  // history
-  std::string key;    // history
+  std::string path;    // init
+  std::string sql;     // query
+  std::string table;   // history
+  std::string key;     // history
 
   // Reads the configuration and sets up logging as it says.
   Result<Config> Load() const;
 };
 
-// A command's work. Results go to standard output, everything else to standard error; the error kind decides the exit code.
+// A command's work. Results go to standard output, everything else to standard error; the error
+// kind decides the exit code.
 using Command = Status (*)(const Invocation&);
 
 Status RunUp(const Invocation&);

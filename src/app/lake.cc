@@ -20,9 +20,12 @@ Result<std::unique_ptr<Lake>> OpenLake(const Config& config) {
 
 Result<std::unique_ptr<Lake>> OpenExistingLake(const Config& config) {
   std::error_code error;
-  if (!std::filesystem::exists(config.lake.bronze(), error) && !std::filesystem::exists(config.lake.catalog(), error)) {
-    return Fail(ErrorKind::kNotFound, "there is no lake at {} yet: `millrace up` makes it, or lake.path in {} names another",
-                config.lake.path.string(), config.file.string());
+  if (!std::filesystem::exists(config.lake.bronze(), error) &&
+      !std::filesystem::exists(config.lake.catalog(), error)) {
+    return Fail(
+        ErrorKind::kNotFound,
+        "there is no lake at {} yet: `millrace up` makes it, or lake.path in {} names another",
+        config.lake.path.string(), config.file.string());
   }
   return OpenLake(config);
 }
@@ -33,12 +36,14 @@ Result<std::vector<PinnedTable>> PinNewest(Lake& lake, Engine& engine) {
   std::sort(silver.begin(), silver.end());
   std::set<std::string> wanted;
   for (const TableIdent& ident : silver) wanted.insert(ident.ToString());
-  MR_ASSIGN(const std::optional<gold::Cut> cut, gold::ReadNewestCut(*lake.catalog, *lake.cache, engine, wanted, {}));
+  MR_ASSIGN(const std::optional<gold::Cut> cut,
+            gold::ReadNewestCut(*lake.catalog, *lake.cache, engine, wanted, {}));
   for (const TableIdent& ident : silver) {
     MR_ASSIGN(LoadedTable table, lake.catalog->LoadTable(ident));
     std::optional<int64_t> snapshot = table.metadata.current_snapshot_id;
     if (cut.has_value()) {
-      if (const auto named = cut->tables.find(ident.ToString()); named != cut->tables.end()) snapshot = named->second.snapshot_id;
+      if (const auto named = cut->tables.find(ident.ToString()); named != cut->tables.end())
+        snapshot = named->second.snapshot_id;
     }
     pinned.push_back({std::move(table), snapshot});
   }

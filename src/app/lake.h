@@ -15,7 +15,8 @@
 
 namespace millrace::app {
 
-// What is stored: the Bronze log's objects, the tables' files, the catalog that names them. Stages and readers open one each.
+// What is stored: the Bronze log's objects, the tables' files, the catalog that names them. Stages
+// and readers open one each.
 struct Lake {
   SystemClock clock;
   std::unique_ptr<ObjectStore> bronze;
@@ -35,7 +36,8 @@ struct PinnedTable {
   std::optional<int64_t> snapshot_id;  // nullopt: it has none
 };
 
-// The tables of Silver as the newest cut has them (those that no cut names yet, as they are), then Gold's as they are, by name.
+// The tables of Silver as the newest cut has them (those that no cut names yet, as they are), then
+// Gold's as they are, by name.
 Result<std::vector<PinnedTable>> PinNewest(Lake& lake, Engine& engine);
 
 }  // namespace millrace::app

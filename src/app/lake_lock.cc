@@ -35,26 +35,35 @@ bool TryLock(int file, int mode) {
   return false;
 }
 
-std::string LockPath(const std::filesystem::path& lake, const std::string& stage) { return lake / (".lock." + stage); }
+std::string LockPath(const std::filesystem::path& lake, const std::string& stage) {
+  return lake / (".lock." + stage);
+}
 
 }  // namespace
 
-Result<LakeLock> LakeLock::Take(const std::filesystem::path& lake, const std::vector<std::string>& stages, const std::string& command) {
+Result<LakeLock> LakeLock::Take(const std::filesystem::path& lake,
+                                const std::vector<std::string>& stages,
+                                const std::string& command) {
   std::error_code error;
   std::filesystem::create_directories(lake, error);
   if (error) {
-    return Fail(ErrorKind::kPermission, "cannot make the lake's directory {}: {}; check lake.path and its permissions", lake.string(),
-                error.message());
+    return Fail(ErrorKind::kPermission,
+                "cannot make the lake's directory {}: {}; check lake.path and its permissions",
+                lake.string(), error.message());
   }
   LakeLock lock;
   for (const std::string& stage : stages) {
     const std::string path = LockPath(lake, stage);
     const int file = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (file < 0) return Fail(ErrorKind::kPermission, "cannot open {}: {}; check its permissions", path, std::strerror(errno));
+    if (file < 0)
+      return Fail(ErrorKind::kPermission, "cannot open {}: {}; check its permissions", path,
+                  std::strerror(errno));
     lock.files_.push_back(file);
     if (!TryLock(file, LOCK_EX)) {
-      return Fail(ErrorKind::kFenced, "{} of the lake {} is being written by {}; stop it first, or use another lake.path", stage, lake.string(),
-                  HolderOf(file));
+      return Fail(
+          ErrorKind::kFenced,
+          "{} of the lake {} is being written by {}; stop it first, or use another lake.path",
+          stage, lake.string(), HolderOf(file));
     }
     const std::string line = Format("{} {}\n", getpid(), command);
     // Only for the message above: a failure to write it harms nothing.
@@ -63,7 +72,8 @@ Result<LakeLock> LakeLock::Take(const std::filesystem::path& lake, const std::ve
   return lock;
 }
 
-std::optional<std::string> LakeLock::Holder(const std::filesystem::path& lake, const std::string& stage) {
+std::optional<std::string> LakeLock::Holder(const std::filesystem::path& lake,
+                                            const std::string& stage) {
   const int file = open(LockPath(lake, stage).c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) return std::nullopt;
   std::optional<std::string> holder;

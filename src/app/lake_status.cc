@@ -31,10 +31,11 @@ Status ReadCut(Lake& lake, Engine& engine, LakeStatus& status) {
   MR_ASSIGN(status.mark, silver::MarkOf(cuts->metadata));
   MR_ASSIGN(const EngineTable pinned, table::Pin(*lake.cache, *cuts));
   MR_TRY(engine.Register(pinned));
-  MR_ASSIGN(const auto row, gold::ReadRows(engine,
-                                           "SELECT commit_lsn, epoch_us(commit_time), epoch_us(published_at) "
-                                           "FROM \"_millrace\".cuts ORDER BY cut DESC LIMIT 1",
-                                           {}));
+  MR_ASSIGN(const auto row,
+            gold::ReadRows(engine,
+                           "SELECT commit_lsn, epoch_us(commit_time), epoch_us(published_at) "
+                           "FROM \"_millrace\".cuts ORDER BY cut DESC LIMIT 1",
+                           {}));
   if (row->num_rows() == 0) return {};
   const auto number = [&](int column) -> std::optional<int64_t> {
     const auto text = FirstValue(*row, column);
@@ -50,7 +51,8 @@ Status ReadCut(Lake& lake, Engine& engine, LakeStatus& status) {
 Status CountPending(ObjectStore& bronze, LakeStatus& status) {
   constexpr size_t kAtOnce = 1000;
   for (int64_t number = status.mark.bronze_commit;;) {
-    MR_ASSIGN(const std::vector<BronzeCommit> commits, commitlog::ReadAfter(bronze, number, kAtOnce));
+    MR_ASSIGN(const std::vector<BronzeCommit> commits,
+              commitlog::ReadAfter(bronze, number, kAtOnce));
     if (commits.empty()) return {};
     number = commits.back().number;
     for (const BronzeCommit& commit : commits) {

@@ -27,16 +27,18 @@ struct LakeStatus {
     TableFacts facts;
   };
   Micros now = 0;
-  std::optional<Lsn> source_lsn;             // the server's end of WAL
-  std::optional<std::string> source_error;   // why it is not known
+  std::optional<Lsn> source_lsn;            // the server's end of WAL
+  std::optional<std::string> source_error;  // why it is not known
   commitlog::State bronze;
   std::optional<Micros> last_commit_at;
-  silver::CutMark mark;           // cut 0: nothing published yet
+  silver::CutMark mark;  // cut 0: nothing published yet
   std::optional<NewestCut> cut;
-  // What Bronze holds beyond the mark. Zero records: Silver has everything, whatever idle commits came since.
+  // What Bronze holds beyond the mark. Zero records: Silver has everything, whatever idle commits
+  // came since.
   int64_t pending_commits = 0, pending_records = 0;
   std::vector<Table> silver, gold;
-  std::optional<std::string> bronze_writer, silver_writer, gold_writer;  // processes of this machine
+  std::optional<std::string> bronze_writer, silver_writer,
+      gold_writer;  // processes of this machine
 
   // Bytes of WAL that are not yet in Bronze; nullopt when the source or our position is not known.
   std::optional<int64_t> SourceLag() const;

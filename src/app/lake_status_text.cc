@@ -10,19 +10,28 @@ namespace {
 
 std::string_view SnapshotName(SnapshotState state) {
   switch (state) {
-    case SnapshotState::kNone:    return "none";
-    case SnapshotState::kRunning: return "running";
-    case SnapshotState::kDone:    return "done";
+    case SnapshotState::kNone:
+      return "none";
+    case SnapshotState::kRunning:
+      return "running";
+    case SnapshotState::kDone:
+      return "done";
   }
   return "";
 }
 
-json::Value TimeOrNull(const std::optional<Micros>& time) { return time ? json::Value(FormatTimestamp(*time)) : json::Value(); }
-json::Value TextOrNull(const std::optional<std::string>& text) { return text ? json::Value(*text) : json::Value(); }
+json::Value TimeOrNull(const std::optional<Micros>& time) {
+  return time ? json::Value(FormatTimestamp(*time)) : json::Value();
+}
+json::Value TextOrNull(const std::optional<std::string>& text) {
+  return text ? json::Value(*text) : json::Value();
+}
 json::Value AgeOrNull(const std::optional<Micros>& time, Micros now) {
   return time ? json::Value(static_cast<double>(now - *time) / kMicrosPerSecond) : json::Value();
 }
-std::string Ago(const std::optional<Micros>& time, Micros now) { return time ? HumanAge(std::max<Micros>(0, now - *time)) + " ago" : "never"; }
+std::string Ago(const std::optional<Micros>& time, Micros now) {
+  return time ? HumanAge(std::max<Micros>(0, now - *time)) + " ago" : "never";
+}
 
 json::Value TableJson(const LakeStatus::Table& table, Micros now) {
   json::Value value;
@@ -47,7 +56,9 @@ const silver::HeldTable* FindHeld(const LakeStatus& status, const std::string& t
   return nullptr;
 }
 
-std::string Writer(const std::optional<std::string>& writer) { return writer ? "written by " + *writer : std::string("nobody writes it now"); }
+std::string Writer(const std::optional<std::string>& writer) {
+  return writer ? "written by " + *writer : std::string("nobody writes it now");
+}
 
 }  // namespace
 
@@ -67,7 +78,8 @@ json::Value ToJson(const LakeStatus& status, const Config& config) {
   bronze.Set("commit", status.bronze.number);
   bronze.Set("epoch", status.bronze.epoch);
   bronze.Set("snapshot", SnapshotName(status.bronze.snapshot));
-  bronze.Set("commit_lsn", position ? json::Value(FormatLsn(position->last.commit_lsn)) : json::Value());
+  bronze.Set("commit_lsn",
+             position ? json::Value(FormatLsn(position->last.commit_lsn)) : json::Value());
   bronze.Set("resume_lsn", position ? json::Value(FormatLsn(position->resume_lsn)) : json::Value());
   bronze.Set("committed_at", TimeOrNull(status.last_commit_at));
   bronze.Set("age_seconds", AgeOrNull(status.last_commit_at, status.now));
@@ -78,10 +90,12 @@ json::Value ToJson(const LakeStatus& status, const Config& config) {
   silver.Set("bronze_commit", status.mark.bronze_commit);
   silver.Set("pending_commits", status.pending_commits);
   silver.Set("pending_records", status.pending_records);
-  silver.Set("commit_lsn", status.cut ? json::Value(FormatLsn(status.cut->commit_lsn)) : json::Value());
+  silver.Set("commit_lsn",
+             status.cut ? json::Value(FormatLsn(status.cut->commit_lsn)) : json::Value());
   silver.Set("commit_time", status.cut ? TimeOrNull(status.cut->commit_time) : json::Value());
   silver.Set("published_at", status.cut ? TimeOrNull(status.cut->published_at) : json::Value());
-  silver.Set("age_seconds", status.cut ? AgeOrNull(status.cut->published_at, status.now) : json::Value());
+  silver.Set("age_seconds",
+             status.cut ? AgeOrNull(status.cut->published_at, status.now) : json::Value());
   json::Value::Array held_back;
   for (const silver::HeldTable& held : status.mark.held) {
     json::Value item;
@@ -108,7 +122,8 @@ json::Value ToJson(const LakeStatus& status, const Config& config) {
 }
 
 std::string ToText(const LakeStatus& status, const Config& config) {
-  std::string out = Format("source  {} at {}:{}, slot {}: ", config.source.database, config.source.host, config.source.port, config.source.slot);
+  std::string out = Format("source  {} at {}:{}, slot {}: ", config.source.database,
+                           config.source.host, config.source.port, config.source.slot);
   if (status.source_error) {
     out += Format("cannot be asked: {}\n", *status.source_error);
   } else if (const auto lag = status.SourceLag()) {
@@ -117,14 +132,19 @@ std::string ToText(const LakeStatus& status, const Config& config) {
     out += "reachable\n";
   }
 
-  out += Format("bronze  commit {}, {}", status.bronze.number, Ago(status.last_commit_at, status.now));
-  if (status.bronze.position) out += Format(", up to {}", FormatLsn(status.bronze.position->last.commit_lsn));
-  out += Format("; snapshot {}; {}\n", SnapshotName(status.bronze.snapshot), Writer(status.bronze_writer));
+  out +=
+      Format("bronze  commit {}, {}", status.bronze.number, Ago(status.last_commit_at, status.now));
+  if (status.bronze.position)
+    out += Format(", up to {}", FormatLsn(status.bronze.position->last.commit_lsn));
+  out += Format("; snapshot {}; {}\n", SnapshotName(status.bronze.snapshot),
+                Writer(status.bronze_writer));
 
   if (status.cut) {
-    out += Format("silver  cut {}, {}, up to {}; {}; {}\n", status.mark.cut, Ago(status.cut->published_at, status.now),
-                  FormatLsn(status.cut->commit_lsn),
-                  status.pending_records == 0 ? "has all of Bronze" : GroupDigits(status.pending_records) + " records behind Bronze",
+    out += Format("silver  cut {}, {}, up to {}; {}; {}\n", status.mark.cut,
+                  Ago(status.cut->published_at, status.now), FormatLsn(status.cut->commit_lsn),
+                  status.pending_records == 0
+                      ? "has all of Bronze"
+                      : GroupDigits(status.pending_records) + " records behind Bronze",
                   Writer(status.silver_writer));
   } else {
     out += Format("silver  nothing published yet; {}\n", Writer(status.silver_writer));
@@ -134,13 +154,15 @@ std::string ToText(const LakeStatus& status, const Config& config) {
   TextTable text({{"table"}, {"current", true}, {"rows", true}, {"changed", true}, {"state"}});
   const auto add = [&](const LakeStatus::Table& table) {
     const silver::HeldTable* held = table.topic.empty() ? nullptr : FindHeld(status, table.topic);
-    text.Add({table.name, table.facts.current ? GroupDigits(*table.facts.current) : "", GroupDigits(table.facts.rows),
-              Ago(table.facts.published_at, status.now), held == nullptr ? "ok" : "held back: " + held->reason});
+    text.Add({table.name, table.facts.current ? GroupDigits(*table.facts.current) : "",
+              GroupDigits(table.facts.rows), Ago(table.facts.published_at, status.now),
+              held == nullptr ? "ok" : "held back: " + held->reason});
   };
   for (const LakeStatus::Table& table : status.silver) add(table);
   // A table may be held back before it ever was in Silver.
   for (const silver::HeldTable& held : status.mark.held) {
-    const bool listed = std::any_of(status.silver.begin(), status.silver.end(), [&](const auto& table) { return table.topic == held.topic; });
+    const bool listed = std::any_of(status.silver.begin(), status.silver.end(),
+                                    [&](const auto& table) { return table.topic == held.topic; });
     if (!listed) text.Add({held.table, "", "", "never", "held back: " + held.reason});
   }
   for (const LakeStatus::Table& table : status.gold) add(table);

@@ -14,8 +14,9 @@ constexpr int64_t kCommits = 1000;
 // The fingerprint that was stored last below _schemas/<topic>/; empty when there is none.
 Result<std::string> StoredLast(ObjectStore& bronze, const std::string& topic) {
   MR_ASSIGN(const std::vector<ObjectInfo> objects, bronze.List("_schemas/" + topic + "/"));
-  const auto newest = std::max_element(objects.begin(), objects.end(),
-                                       [](const ObjectInfo& a, const ObjectInfo& b) { return a.modified_at < b.modified_at; });
+  const auto newest = std::max_element(
+      objects.begin(), objects.end(),
+      [](const ObjectInfo& a, const ObjectInfo& b) { return a.modified_at < b.modified_at; });
   if (newest == objects.end()) return std::string();
   const std::string name = newest->path.substr(newest->path.rfind('/') + 1);
   return name.substr(0, name.find('.'));
@@ -28,7 +29,8 @@ Result<std::vector<TableSchema>> ReadNewestSchemas(ObjectStore& bronze) {
   std::map<std::string, std::string> fingerprints;
   for (const auto& [topic, offset] : state.next_offsets) fingerprints[topic] = "";
   for (int64_t number = std::max<int64_t>(0, state.number - kCommits); number < state.number;) {
-    MR_ASSIGN(const std::vector<BronzeCommit> commits, commitlog::ReadAfter(bronze, number, kCommits));
+    MR_ASSIGN(const std::vector<BronzeCommit> commits,
+              commitlog::ReadAfter(bronze, number, kCommits));
     if (commits.empty()) break;
     for (const BronzeCommit& commit : commits) {
       for (const BronzeFile& file : commit.files) fingerprints[file.topic] = file.schema;

@@ -20,11 +20,13 @@ std::string Quoted(const std::string& value) {
   return quoted + "'";
 }
 
-Result<postgres::PostgresSourceOptions> SourceOptions(const Config& config, std::vector<TableSchema> known) {
+Result<postgres::PostgresSourceOptions> SourceOptions(const Config& config,
+                                                      std::vector<TableSchema> known) {
   const Config::Source& source = config.source;
   postgres::PostgresSourceOptions options;
-  options.conninfo = Format("host={} port={} dbname={} user={} sslmode={} application_name=millrace", Quoted(source.host), source.port,
-                            Quoted(source.database), Quoted(source.user), source.sslmode);
+  options.conninfo = Format(
+      "host={} port={} dbname={} user={} sslmode={} application_name=millrace", Quoted(source.host),
+      source.port, Quoted(source.database), Quoted(source.user), source.sslmode);
   MR_ASSIGN(options.password, config.values.Reveal("source.password"));
   options.name = source.name;
   options.slot = source.slot;
@@ -45,8 +47,10 @@ Result<std::unique_ptr<ObjectStore>> OpenObjectStore(const std::filesystem::path
   return std::unique_ptr<ObjectStore>(std::move(store));
 }
 
-Result<std::unique_ptr<Catalog>> OpenCatalog(const Config& config, ObjectStore& warehouse, Clock& clock) {
-  return SqlCatalog::Open(config.lake.catalog().string(), config.lake.catalog_name, warehouse, clock, warehouse.uri());
+Result<std::unique_ptr<Catalog>> OpenCatalog(const Config& config, ObjectStore& warehouse,
+                                             Clock& clock) {
+  return SqlCatalog::Open(config.lake.catalog().string(), config.lake.catalog_name, warehouse,
+                          clock, warehouse.uri());
 }
 
 Result<std::unique_ptr<Engine>> OpenEngine(const Config& config) {
@@ -59,11 +63,13 @@ Result<std::unique_ptr<Engine>> OpenEngine(const Config& config) {
 
 Result<std::unique_ptr<Source>> OpenSource(const Config& config, std::vector<TableSchema> known) {
   MR_ASSIGN(postgres::PostgresSourceOptions options, SourceOptions(config, std::move(known)));
-  MR_ASSIGN(std::unique_ptr<postgres::PostgresSource> source, postgres::PostgresSource::Open(std::move(options)));
+  MR_ASSIGN(std::unique_ptr<postgres::PostgresSource> source,
+            postgres::PostgresSource::Open(std::move(options)));
   return std::unique_ptr<Source>(std::move(source));
 }
 
-Result<std::vector<SourceFinding>> CheckSource(const Config& config, bool fix, std::vector<std::string>& done) {
+Result<std::vector<SourceFinding>> CheckSource(const Config& config, bool fix,
+                                               std::vector<std::string>& done) {
   MR_ASSIGN(const postgres::PostgresSourceOptions options, SourceOptions(config, {}));
   std::vector<postgres::Finding> findings = postgres::CheckSource(options);
   if (fix) {
@@ -72,8 +78,8 @@ Result<std::vector<SourceFinding>> CheckSource(const Config& config, bool fix, s
   }
   std::vector<SourceFinding> out;
   for (postgres::Finding& finding : findings) {
-    out.push_back({std::string(postgres::LevelName(finding.level)), std::move(finding.topic), std::move(finding.message),
-                   std::move(finding.cure), finding.fixable});
+    out.push_back({std::string(postgres::LevelName(finding.level)), std::move(finding.topic),
+                   std::move(finding.message), std::move(finding.cure), finding.fixable});
   }
   return out;
 }

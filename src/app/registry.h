@@ -19,7 +19,8 @@ namespace millrace::app {
 
 Result<std::unique_ptr<ObjectStore>> OpenObjectStore(const std::filesystem::path& directory);
 // `warehouse` and `clock` must outlive it.
-Result<std::unique_ptr<Catalog>> OpenCatalog(const Config& config, ObjectStore& warehouse, Clock& clock);
+Result<std::unique_ptr<Catalog>> OpenCatalog(const Config& config, ObjectStore& warehouse,
+                                             Clock& clock);
 Result<std::unique_ptr<Engine>> OpenEngine(const Config& config);
 // Connects. `known` are the newest table versions that Bronze holds.
 Result<std::unique_ptr<Source>> OpenSource(const Config& config, std::vector<TableSchema> known);
@@ -28,10 +29,12 @@ Result<std::unique_ptr<Source>> OpenSource(const Config& config, std::vector<Tab
 struct SourceFinding {
   std::string level;  // ok, warn, error
   std::string topic, message;
-  std::string cure;   // SQL; empty: none
+  std::string cure;  // SQL; empty: none
   bool fixable = false;
 };
-// What of the source is ready to be captured; with `fix`, what could be put right first, told in `done`.
-Result<std::vector<SourceFinding>> CheckSource(const Config& config, bool fix, std::vector<std::string>& done);
+// What of the source is ready to be captured; with `fix`, what could be put right first, told in
+// `done`.
+Result<std::vector<SourceFinding>> CheckSource(const Config& config, bool fix,
+                                               std::vector<std::string>& done);
 
 }  // namespace millrace::app

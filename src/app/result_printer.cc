@@ -47,7 +47,8 @@ void PrintJson(const arrow::RecordBatch& batch, const std::vector<std::string>& 
   for (int64_t row = 0; row < batch.num_rows(); ++row) {
     out += '{';
     for (int i = 0; i < batch.num_columns(); ++i) {
-      out += (i == 0 ? "" : ",") + quoted_names[static_cast<size_t>(i)] + ":" + CellJson(*batch.column(i), row);
+      out += (i == 0 ? "" : ",") + quoted_names[static_cast<size_t>(i)] + ":" +
+             CellJson(*batch.column(i), row);
     }
     out += "}\n";
   }
@@ -57,7 +58,9 @@ void PrintJson(const arrow::RecordBatch& batch, const std::vector<std::string>& 
 }  // namespace
 
 Status PrintRows(ArrowArrayStream* stream, OutputFormat format) {
-  const auto failed = [](const arrow::Status& status) { return Fail(ErrorKind::kInvalidInput, "the query failed: {}", status.message()); };
+  const auto failed = [](const arrow::Status& status) {
+    return Fail(ErrorKind::kInvalidInput, "the query failed: {}", status.message());
+  };
   auto reader = arrow::ImportRecordBatchReader(stream);
   if (!reader.ok()) return failed(reader.status());
   const auto& fields = (*reader)->schema()->fields();
@@ -92,7 +95,8 @@ Status PrintRows(ArrowArrayStream* stream, OutputFormat format) {
   if (format != OutputFormat::kTable) return {};
   fmt::print("{}", table.Render());
   if (total > kTableRows) {
-    fmt::print("({} of {} rows; --format csv or json prints all)\n", kTableRows, GroupDigits(total));
+    fmt::print("({} of {} rows; --format csv or json prints all)\n", kTableRows,
+               GroupDigits(total));
   } else {
     fmt::print("({} row{})\n", total, total == 1 ? "" : "s");
   }

@@ -10,12 +10,13 @@ namespace millrace::app {
 namespace {
 
 struct Part {
-  std::string name;   // before the first bare '='; empty: none
+  std::string name;  // before the first bare '='; empty: none
   bool named = false;
   std::string value;
 };
 
-// Splits at commas that no backslash protects. A single column's key is one part, whatever is in it.
+// Splits at commas that no backslash protects. A single column's key is one part, whatever is in
+// it.
 std::vector<Part> SplitParts(std::string_view text, bool single) {
   std::vector<Part> parts(1);
   for (size_t i = 0; i < text.size(); ++i) {
@@ -37,21 +38,25 @@ std::vector<Part> SplitParts(std::string_view text, bool single) {
 
 }  // namespace
 
-Result<std::vector<std::string>> ParseRowKey(std::string_view text, const std::vector<std::string>& columns) {
+Result<std::vector<std::string>> ParseRowKey(std::string_view text,
+                                             const std::vector<std::string>& columns) {
   const auto wrong = [&] {
     std::vector<std::string> named;
     for (const std::string& column : columns) named.push_back(column + "=...");
-    return Fail(ErrorKind::kInvalidInput, "the key of this table is {}: write {}", Join(columns, ", "), Join(named, ","));
+    return Fail(ErrorKind::kInvalidInput, "the key of this table is {}: write {}",
+                Join(columns, ", "), Join(named, ","));
   };
   std::vector<Part> parts = SplitParts(text, columns.size() == 1);
   // "a=b" is a value with an equals sign unless a key column has that name.
-  if (columns.size() == 1 && parts[0].named && parts[0].name != columns[0]) parts = {{"", false, std::string(text)}};
+  if (columns.size() == 1 && parts[0].named && parts[0].name != columns[0])
+    parts = {{"", false, std::string(text)}};
   if (parts.size() != columns.size()) return wrong();
   std::vector<std::optional<std::string>> values(columns.size());
   for (size_t i = 0; i < parts.size(); ++i) {
     size_t at = i;
     if (parts[i].named) {
-      at = static_cast<size_t>(std::find(columns.begin(), columns.end(), parts[i].name) - columns.begin());
+      at = static_cast<size_t>(std::find(columns.begin(), columns.end(), parts[i].name) -
+                               columns.begin());
       if (at == columns.size()) return wrong();
     }
     if (values[at]) return wrong();

@@ -23,11 +23,15 @@ bronze::Options BronzeOptions(const Config& config) {
   return options;
 }
 
-table::Retention RetentionOf(const Config& config) { return {config.silver.retention_snapshots, config.silver.retention_hours}; }
+table::Retention RetentionOf(const Config& config) {
+  return {config.silver.retention_snapshots, config.silver.retention_hours};
+}
 
 std::unique_ptr<capture::CaptureStage> MakeCapture(const Config& config, Lake& lake) {
-  auto open_sink = [&lake, options = BronzeOptions(config)](SinkEvents events) -> Result<std::unique_ptr<DurableSink>> {
-    MR_ASSIGN(auto writer, bronze::BronzeWriter::Open(*lake.bronze, lake.clock, options, std::move(events)));
+  auto open_sink = [&lake, options = BronzeOptions(config)](
+                       SinkEvents events) -> Result<std::unique_ptr<DurableSink>> {
+    MR_ASSIGN(auto writer,
+              bronze::BronzeWriter::Open(*lake.bronze, lake.clock, options, std::move(events)));
     return std::unique_ptr<DurableSink>(std::move(writer));
   };
   auto make_source = [&config, &lake](const ResumePoint&) -> Result<std::unique_ptr<Source>> {
@@ -58,11 +62,14 @@ Result<std::unique_ptr<Runtime>> MakeRuntime(Config config) {
   MR_ASSIGN(runtime->lake, OpenLake(settings));
   Lake& lake = *runtime->lake;
   runtime->capture = MakeCapture(settings, lake);
-  runtime->silver = std::make_unique<SilverStage>(*lake.bronze, *lake.warehouse, *lake.catalog, lake.clock, SilverOptionsOf(settings));
+  runtime->silver = std::make_unique<SilverStage>(*lake.bronze, *lake.warehouse, *lake.catalog,
+                                                  lake.clock, SilverOptionsOf(settings));
   if (!settings.gold.sql.empty()) {
-    GoldOptions options{.sql_directory = settings.gold.sql.string(), .retention = RetentionOf(settings)};
-    runtime->gold = std::make_unique<GoldStage>(std::move(options), *lake.catalog, *lake.warehouse, *lake.cache,
-                                                [&settings] { return OpenEngine(settings); }, lake.clock);
+    GoldOptions options{.sql_directory = settings.gold.sql.string(),
+                        .retention = RetentionOf(settings)};
+    runtime->gold = std::make_unique<GoldStage>(
+        std::move(options), *lake.catalog, *lake.warehouse, *lake.cache,
+        [&settings] { return OpenEngine(settings); }, lake.clock);
   }
   return runtime;
 }

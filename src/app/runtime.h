@@ -11,8 +11,9 @@
 
 namespace millrace::app {
 
-// The lake and the stages over it, wired together. Making it connects to nothing and writes nothing but missing directories; each stage
-// opens what it needs when it runs. Stages may run side by side, each in one thread.
+// The lake and the stages over it, wired together. Making it connects to nothing and writes nothing
+// but missing directories; each stage opens what it needs when it runs. Stages may run side by
+// side, each in one thread.
 struct Runtime {
   Config config;
   std::unique_ptr<Lake> lake;

@@ -21,12 +21,14 @@ constexpr int kPassesBetweenLines = 25;  // five seconds where there is no termi
 
 std::string DescribeSnapshot(const SnapshotProgress& progress, double rows_per_second) {
   std::string text = Format("snapshot: {} {}", progress.table, GroupDigits(progress.rows));
-  if (progress.estimated_rows > 0) text += Format(" of about {}", GroupDigits(progress.estimated_rows));
+  if (progress.estimated_rows > 0)
+    text += Format(" of about {}", GroupDigits(progress.estimated_rows));
   text += " rows";
   if (rows_per_second >= 1) {
     text += Format(", {} rows/s", GroupDigits(static_cast<int64_t>(rows_per_second)));
     if (progress.estimated_rows > progress.rows) {
-      const double left = static_cast<double>(progress.estimated_rows - progress.rows) / rows_per_second;
+      const double left =
+          static_cast<double>(progress.estimated_rows - progress.rows) / rows_per_second;
       text += Format(", {} left", HumanAge(static_cast<Micros>(left * kMicrosPerSecond)));
     }
   }
@@ -34,7 +36,9 @@ std::string DescribeSnapshot(const SnapshotProgress& progress, double rows_per_s
 }
 
 SnapshotDisplay::SnapshotDisplay(const capture::CaptureStage& stage)
-    : stage_(stage), terminal_(isatty(STDERR_FILENO) == 1), thread_([this](std::stop_token stop) { Watch(stop); }) {}
+    : stage_(stage),
+      terminal_(isatty(STDERR_FILENO) == 1),
+      thread_([this](std::stop_token stop) { Watch(stop); }) {}
 
 SnapshotDisplay::~SnapshotDisplay() {
   thread_.request_stop();
@@ -44,25 +48,23 @@ SnapshotDisplay::~SnapshotDisplay() {
 void SnapshotDisplay::Watch(std::stop_token stop) {
   using Clock = std::chrono::steady_clock;
   std::map<std::string, int64_t> rows;  // of each table seen
+  int64_t total = 0;
+  double rate = 0;  // as of the last time that rows came
   bool running = false;
   Clock::time_point started;
   size_t shown = 0;  // characters on the terminal's line
   const auto clear = [&] {
     if (shown == 0) return;
-    fmt::print(stderr, "\r{:{}}\r", "", shown);
+    fmt::print(stderr, "{:{}}\r", "", shown);
     std::fflush(stderr);
     shown = 0;
   };
   for (int pass = 0; SleepFor(kTerminalInterval, stop); ++pass) {
     const capture::CaptureStatus status = stage_.status();
+    const double seconds = std::chrono::duration<double>(Clock::now() - started).count();
     if (status.phase != capture::Phase::kSnapshot) {
-      if (running) {
-        clear();
-        int64_t total = 0;
-        for (const auto& [table, count] : rows) total += count;
-        const double seconds = std::chrono::duration<double>(Clock::now() - started).count();
-        log::Info("capture", "the snapshot ended after {:.1f} s: {} rows of {} tables", seconds, GroupDigits(total), rows.size());
-      }
+      clear();
+      if (running) log::Info("capture", "the snapshot ended after {:.1f} s", seconds);
       running = false;
       continue;
     }
@@ -70,16 +72,22 @@ void SnapshotDisplay::Watch(std::stop_token stop) {
       running = true;
       started = Clock::now();
       rows.clear();
+      total = 0;
+      rate = 0;
+      continue;
     }
     if (status.snapshot.table.empty()) continue;
-    rows[status.snapshot.table] = status.snapshot.rows;
-    int64_t total = 0;
-    for (const auto& [table, count] : rows) total += count;
-    const double seconds = std::chrono::duration<double>(Clock::now() - started).count();
-    const std::string line = DescribeSnapshot(status.snapshot, seconds > 0.5 ? static_cast<double>(total) / seconds : 0);
+    int64_t& known = rows[status.snapshot.table];
+    if (status.snapshot.rows != known) {
+      total += status.snapshot.rows - known;
+      known = status.snapshot.rows;
+      rate = static_cast<double>(total) / seconds;
+    }
+    const std::string line = DescribeSnapshot(status.snapshot, rate);
     if (terminal_) {
       clear();
-      fmt::print(stderr, "{}", line);
+      // The cursor goes back to the start, so that a log line takes the place of this one.
+      fmt::print(stderr, "{}\r", line);
       std::fflush(stderr);
       shown = TextWidth(line);
     } else if (pass % kPassesBetweenLines == 0) {

@@ -18,7 +18,9 @@ Status RunToEnd(Stage& stage, std::stop_token stop) {
   while (true) {
     MR_ASSIGN(const StageReport report, stage.RunOnce(stop));
     if (report.did_work) log::Info(stage.name(), "{}", json::Write(report.details));
-    if (stop.stop_requested()) return Fail(ErrorKind::kCancelled, "stopped before everything was done; what is done is committed");
+    if (stop.stop_requested())
+      return Fail(ErrorKind::kCancelled,
+                  "stopped before everything was done; what is done is committed");
     if (!report.did_work) return {};
   }
 }
@@ -44,20 +46,24 @@ Status RunSilver(const Invocation& invocation) {
   MR_ASSIGN(const std::unique_ptr<Runtime> runtime, MakeRuntime(std::move(config)));
   if (!invocation.resume.empty()) MR_TRY(runtime->silver->Resume(invocation.resume));
   if (invocation.once) return RunToEnd(*runtime->silver, signals.token());
-  return RunStageLoop("silver", runtime->config.silver.interval, OnFailure::kStopWhenFinal, PassesOf(*runtime->silver), signals.token());
+  return RunStageLoop("silver", runtime->config.silver.interval, OnFailure::kStopWhenFinal,
+                      PassesOf(*runtime->silver), signals.token());
 }
 
 Status RunGold(const Invocation& invocation) {
   StopSignals signals;
   MR_ASSIGN(Config config, invocation.Load());
   if (config.gold.sql.empty()) {
-    return Fail(ErrorKind::kInvalidInput, "gold.sql is not set in {}: name the directory with the SQL files of your Gold tables there",
+    return Fail(ErrorKind::kInvalidInput,
+                "gold.sql is not set in {}: name the directory with the SQL files of your Gold "
+                "tables there",
                 config.file.string());
   }
   MR_ASSIGN(const LakeLock lock, LakeLock::Take(config.lake.path, {"gold"}, "gold"));
   MR_ASSIGN(const std::unique_ptr<Runtime> runtime, MakeRuntime(std::move(config)));
   if (invocation.once) return RunToEnd(*runtime->gold, signals.token());
-  return RunStageLoop("gold", runtime->config.gold.interval, OnFailure::kGoOn, PassesOf(*runtime->gold), signals.token());
+  return RunStageLoop("gold", runtime->config.gold.interval, OnFailure::kGoOn,
+                      PassesOf(*runtime->gold), signals.token());
 }
 
 }  // namespace millrace::app

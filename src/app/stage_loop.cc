@@ -14,7 +14,9 @@ namespace {
 constexpr Micros kTellEvery = 30 * kMicrosPerSecond;
 
 Micros MonotonicNow() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 }  // namespace
@@ -32,7 +34,8 @@ bool SleepFor(Micros time, std::stop_token stop) {
   return !stop.stop_requested();
 }
 
-Status RunStageLoop(std::string_view name, Micros interval, OnFailure on_failure, const StagePass& pass, std::stop_token stop) {
+Status RunStageLoop(std::string_view name, Micros interval, OnFailure on_failure,
+                    const StagePass& pass, std::stop_token stop) {
   int failures = 0;
   while (!stop.stop_requested()) {
     const Micros started = MonotonicNow();
@@ -44,7 +47,8 @@ Status RunStageLoop(std::string_view name, Micros interval, OnFailure on_failure
       continue;
     }
     if (stop.stop_requested() || done.error().kind() == ErrorKind::kCancelled) break;
-    if (on_failure == OnFailure::kStopWhenFinal && !PolicyOf(done.error().kind()).retry) return done.error();
+    if (on_failure == OnFailure::kStopWhenFinal && !PolicyOf(done.error().kind()).retry)
+      return done.error();
     const Micros delay = RetryDelay(++failures);
     log::Warn(name, "{}; trying again in {} s", done.error().ToString(), delay / kMicrosPerSecond);
     SleepFor(delay, stop);

@@ -21,13 +21,12 @@ TEST(StageLoop, RetryDelayDoublesUpToAMinute) {
 
 TEST(StageLoop, AFatalErrorEndsItAtOnce) {
   int passes = 0;
-  const Status status = RunStageLoop(
-      "test", 0, OnFailure::kStopWhenFinal,
-      [&](std::stop_token) -> Result<bool> {
-        if (++passes < 3) return true;
-        return Fail(ErrorKind::kFenced, "another writer");
-      },
-      {});
+  const Status status = RunStageLoop("test", 0, OnFailure::kStopWhenFinal,
+                                     [&](std::stop_token) -> Result<bool> {
+                                       if (++passes < 3) return true;
+                                       return Fail(ErrorKind::kFenced, "another writer");
+                                     },
+                                     {});
   ASSERT_FALSE(status.ok());
   EXPECT_EQ(status.error().kind(), ErrorKind::kFenced);
   EXPECT_EQ(passes, 3);
@@ -76,7 +75,9 @@ TEST(LakeLock, RefusesASecondWriterOfAStageAndNamesTheFirst) {
   const auto silver = LakeLock::Take(folder / "lake", {"silver"}, "silver");
   ASSERT_FALSE(silver.ok());
   EXPECT_EQ(silver.error().kind(), ErrorKind::kFenced);
-  EXPECT_NE(silver.error().message().find(Format("`millrace up` (process {})", getpid())), std::string::npos) << silver.error().message();
+  EXPECT_NE(silver.error().message().find(Format("`millrace up` (process {})", getpid())),
+            std::string::npos)
+      << silver.error().message();
   EXPECT_TRUE(LakeLock::Take(folder / "lake", {"gold"}, "gold").ok());
   { const LakeLock gone = *std::move(up); }
   EXPECT_TRUE(LakeLock::Take(folder / "lake", {"silver"}, "silver").ok());

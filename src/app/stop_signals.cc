@@ -21,7 +21,8 @@ StopSignals::StopSignals() {
       if (signal < 0) continue;
       if (asked) _exit(128 + signal);
       asked = true;
-      log::Info("app", "{} received: stopping after what is under way; once more to stop at once", signal == SIGINT ? "SIGINT" : "SIGTERM");
+      log::Info("app", "{} received: stopping after what is under way; once more to stop at once",
+                signal == SIGINT ? "SIGINT" : "SIGTERM");
       stop_.request_stop();
     }
   });

@@ -8,8 +8,9 @@
 
 namespace millrace::app {
 
-// SIGTERM and SIGINT as a stop token. The first one asks to stop; the second ends the process at once with 128 + its number, as a shell
-// reports it. Make it before any other thread: threads inherit the blocked signals.
+// SIGTERM and SIGINT as a stop token. The first one asks to stop; the second ends the process at
+// once with 128 + its number, as a shell reports it. Make it before any other thread: threads
+// inherit the blocked signals.
 class StopSignals {
  public:
   StopSignals();

@@ -9,7 +9,8 @@ struct Count {
   int64_t rows = 0, data_files = 0, delete_files = 0, bytes = 0;
 };
 
-// Position delete files may be listed with several data files; each of their rows deletes one position.
+// Position delete files may be listed with several data files; each of their rows deletes one
+// position.
 Count CountRows(const table::ScanPlan& plan) {
   Count count;
   std::set<std::string> deletes_seen;
@@ -33,7 +34,8 @@ Result<TableFacts> ReadTableFacts(table::ManifestCache& cache, const PinnedTable
   const iceberg::TableMetadata& metadata = pinned.table.metadata;
   TableFacts facts;
   facts.snapshots = static_cast<int64_t>(metadata.snapshots.size());
-  if (const iceberg::Snapshot* snapshot = pinned.snapshot_id ? metadata.FindSnapshot(*pinned.snapshot_id) : nullptr) {
+  if (const iceberg::Snapshot* snapshot =
+          pinned.snapshot_id ? metadata.FindSnapshot(*pinned.snapshot_id) : nullptr) {
     facts.published_at = snapshot->timestamp_ms * 1000;
   }
   MR_ASSIGN(const table::ScanPlan all, table::PlanScan(cache, metadata, pinned.snapshot_id, {}));
@@ -45,8 +47,10 @@ Result<TableFacts> ReadTableFacts(table::ManifestCache& cache, const PinnedTable
   // Silver is partitioned by is_current, so the files of current rows hold nothing else.
   if (const iceberg::Field* is_current = metadata.CurrentSchema().FindByName("is_current");
       is_current != nullptr && pinned.table.ident.levels == std::vector<std::string>{"silver"}) {
-    MR_ASSIGN(const table::ScanPlan current, table::PlanScan(cache, metadata, pinned.snapshot_id,
-                                                             {{is_current->id, table::Predicate::Op::kEqual, {iceberg::Literal(true)}}}));
+    MR_ASSIGN(const table::ScanPlan current,
+              table::PlanScan(
+                  cache, metadata, pinned.snapshot_id,
+                  {{is_current->id, table::Predicate::Op::kEqual, {iceberg::Literal(true)}}}));
     facts.current = CountRows(current).rows;
   }
   return facts;

@@ -15,7 +15,13 @@ Status RunTables(const Invocation& invocation) {
   MR_ASSIGN(const std::unique_ptr<Lake> lake, OpenExistingLake(config));
   MR_ASSIGN(const std::unique_ptr<Engine> engine, OpenEngine(config));
   MR_ASSIGN(const std::vector<PinnedTable> tables, PinNewest(*lake, *engine));
-  TextTable text({{"table"}, {"rows", true}, {"current", true}, {"files", true}, {"delete files", true}, {"size", true}, {"changed", true}});
+  TextTable text({{"table"},
+                  {"rows", true},
+                  {"current", true},
+                  {"files", true},
+                  {"delete files", true},
+                  {"size", true},
+                  {"changed", true}});
   json::Value::Array list;
   const Micros now = lake->clock.Now();
   for (const PinnedTable& pinned : tables) {
@@ -33,8 +39,9 @@ Status RunTables(const Invocation& invocation) {
     item.Set("location", pinned.table.metadata.location);
     item.Set("metadata_location", pinned.table.metadata_location);
     list.push_back(std::move(item));
-    text.Add({pinned.table.ident.ToString(), GroupDigits(facts.rows), facts.current ? GroupDigits(*facts.current) : "",
-              GroupDigits(facts.data_files), GroupDigits(facts.delete_files), HumanBytes(facts.bytes),
+    text.Add({pinned.table.ident.ToString(), GroupDigits(facts.rows),
+              facts.current ? GroupDigits(*facts.current) : "", GroupDigits(facts.data_files),
+              GroupDigits(facts.delete_files), HumanBytes(facts.bytes),
               facts.published_at ? HumanAge(now - *facts.published_at) + " ago" : "never"});
   }
   if (invocation.json) {

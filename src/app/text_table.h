@@ -17,7 +17,8 @@ class TextTable {
   };
   explicit TextTable(std::vector<Column> columns) : columns_(std::move(columns)) {}
 
-  // REQUIRES: as many cells as columns. Control characters are shown escaped, so that a row stays a line.
+  // REQUIRES: as many cells as columns. Control characters are shown escaped, so that a row stays a
+  // line.
   void Add(const std::vector<std::string>& cells);
   size_t rows() const { return rows_.size(); }
   std::string Render() const;

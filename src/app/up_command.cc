@@ -16,7 +16,8 @@
 namespace millrace::app {
 namespace {
 
-// Runs each stage in a thread of its own until stop is asked for. A stage that fails for good stops the others, which end their pass.
+// Runs each stage in a thread of its own until stop is asked for. A stage that fails for good stops
+// the others, which end their pass.
 class Supervisor {
  public:
   explicit Supervisor(StopSignals& signals) : signals_(signals) {}
@@ -54,11 +55,12 @@ class Supervisor {
 Status RunUp(const Invocation& invocation) {
   StopSignals signals;
   MR_ASSIGN(Config loaded, invocation.Load());
-  MR_ASSIGN(const LakeLock lock, LakeLock::Take(loaded.lake.path, {"bronze", "silver", "gold"}, "up"));
+  MR_ASSIGN(const LakeLock lock,
+            LakeLock::Take(loaded.lake.path, {"bronze", "silver", "gold"}, "up"));
   MR_ASSIGN(const std::unique_ptr<Runtime> runtime, MakeRuntime(std::move(loaded)));
   const Config& config = runtime->config;
-  log::Info("app", "millrace {}: {} at {}:{} into {}", MILLRACE_VERSION, config.source.database, config.source.host, config.source.port,
-            config.lake.path.string());
+  log::Info("app", "millrace {}: {} at {}:{} into {}", MILLRACE_VERSION, config.source.database,
+            config.source.host, config.source.port, config.lake.path.string());
   if (runtime->gold) {
     // A file that cannot be read is told at once; one that breaks later holds back its table only.
     MR_TRY(gold::ReadGoldDirectory(config.gold.sql.string()));
@@ -70,11 +72,13 @@ Status RunUp(const Invocation& invocation) {
   Supervisor supervisor(signals);
   supervisor.Start("capture", [&](std::stop_token stop) { return runtime->capture->Run(stop); });
   supervisor.Start("silver", [&](std::stop_token stop) {
-    return RunStageLoop("silver", config.silver.interval, OnFailure::kStopWhenFinal, PassesOf(*runtime->silver), stop);
+    return RunStageLoop("silver", config.silver.interval, OnFailure::kStopWhenFinal,
+                        PassesOf(*runtime->silver), stop);
   });
   if (runtime->gold) {
     supervisor.Start("gold", [&](std::stop_token stop) {
-      return RunStageLoop("gold", config.gold.interval, OnFailure::kGoOn, PassesOf(*runtime->gold), stop);
+      return RunStageLoop("gold", config.gold.interval, OnFailure::kGoOn, PassesOf(*runtime->gold),
+                          stop);
     });
   }
   const Status status = supervisor.Join();

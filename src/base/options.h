@@ -12,8 +12,9 @@
 #include "base/secret.h"
 #include "base/time.h"
 
-// Configuration as rows of a table: what may be set, of which type, within which bounds. The file's syntax is somebody else's affair;
-// this takes what a reader found as dotted keys and says which value each option has, or everything that is wrong.
+// Configuration as rows of a table: what may be set, of which type, within which bounds. The file's
+// syntax is somebody else's affair; this takes what a reader found as dotted keys and says which
+// value each option has, or everything that is wrong.
 namespace millrace {
 
 enum class OptionType {
@@ -29,16 +30,22 @@ enum class OptionType {
 std::string_view OptionTypeName(OptionType type);
 
 struct Option {
-  std::string_view key;                // dotted: "bronze.commit_interval"
+  std::string_view key;  // dotted: "bronze.commit_interval"
   OptionType type = OptionType::kString;
-  std::string_view fallback = {};      // as it would stand in the file; empty: none
-  std::string_view help = {};          // one sentence
-  std::string_view derived = {};       // without a fallback: what the default is made of, for the reference
-  std::string_view example = {};       // `init` writes the key with this value instead of commenting it out
-  std::string_view choices = {};       // kChoice: "zstd|gzip|none"
-  std::string_view min = {}, max = {};  // kInt, kSize, kDuration, written as values are; empty: no bound
+  // As it would stand in the file; empty: none.
+  std::string_view fallback = {};
+  // One sentence.
+  std::string_view help = {};
+  // Without a fallback: what the default is made of, for the reference.
+  std::string_view derived = {};
+  // `init` writes the key with this value instead of commenting it out.
+  std::string_view example = {};
+  // kChoice: "zstd|gzip|none".
+  std::string_view choices = {};
+  // kInt, kSize, kDuration, written as values are; empty: no bound.
+  std::string_view min = {}, max = {};
   bool required = false;
-  bool fixed = false;                  // never to be changed once the lake holds data
+  bool fixed = false;  // never to be changed once the lake holds data
 };
 
 // One thing that a reader found: a scalar, a list of scalars, or nothing at all ("key:").
@@ -50,14 +57,16 @@ struct OptionEntry {
   bool is_null = false;  // the option keeps its default
 };
 
-// The value of each option of a table. Asking for a key that the table lacks, or as another type, is a bug: it aborts.
+// The value of each option of a table. Asking for a key that the table lacks, or as another type,
+// is a bug: it aborts.
 class OptionValues {
  public:
   const std::string& Text(std::string_view key) const;  // kString, kChoice
-  int64_t Number(std::string_view key) const;           // kInt; kSize in bytes; kDuration in microseconds
+  int64_t Number(std::string_view key) const;  // kInt; kSize in bytes; kDuration in microseconds
   bool Bool(std::string_view key) const;
   const std::vector<std::string>& List(std::string_view key) const;
-  // Reads the environment or the file now; empty when the option is not set. kInvalidInput names option and cure, never the value.
+  // Reads the environment or the file now; empty when the option is not set. kInvalidInput names
+  // option and cure, never the value.
   Result<Secret> Reveal(std::string_view key) const;
 
   bool given(std::string_view key) const;
@@ -67,7 +76,8 @@ class OptionValues {
   std::vector<std::string> Shown(std::string_view key) const;
 
  private:
-  friend Result<OptionValues> ResolveOptions(std::span<const Option> table, const std::vector<OptionEntry>& entries);
+  friend Result<OptionValues> ResolveOptions(std::span<const Option> table,
+                                             const std::vector<OptionEntry>& entries);
   struct Value {
     OptionType type;
     std::string origin;
@@ -79,9 +89,11 @@ class OptionValues {
   std::map<std::string, Value, std::less<>> values_;
 };
 
-// Later entries of a key win over earlier ones only from another origin's file (an override); twice in one file is an error. kInvalidInput
-// lists everything that is wrong, a line each: where, which key, why, and the cure. Non-secret placeholders are replaced here.
-Result<OptionValues> ResolveOptions(std::span<const Option> table, const std::vector<OptionEntry>& entries);
+// Later entries of a key win over earlier ones only from another origin's file (an override); twice
+// in one file is an error. kInvalidInput lists everything that is wrong, a line each: where, which
+// key, why, and the cure. Non-secret placeholders are replaced here.
+Result<OptionValues> ResolveOptions(std::span<const Option> table,
+                                    const std::vector<OptionEntry>& entries);
 
 // Bytes: a count, optionally with B, KiB, MiB, GiB, TiB or KB, MB, GB, TB.
 Result<int64_t> ParseSize(std::string_view text);

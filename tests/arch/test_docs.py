@@ -79,14 +79,15 @@ def failpoints() -> list[str]:
     names = []
     for path in SRC.rglob("*.cc"):
         if not path.name.endswith("_test.cc"):
-            names += re.findall(r'MR_FAILPOINT\("([^"]*)"\)', path.read_text())
+            # Within one file a name may stand where two paths take the same step.
+            names += sorted(set(re.findall(r'MR_FAILPOINT\("([^"]*)"\)', path.read_text())))
     return names
 
 
 def test_failpoints_are_unique_and_listed():
     names = failpoints()
     assert names, "no failpoint found: the pattern is out of date"
-    assert sorted(set(names)) == sorted(names), "a name is used twice"
+    assert sorted(set(names)) == sorted(names), "a name is used in two files"
     listed = re.findall(r"^\| `([a-z_]+\.[a-z_]+)` \|", (ROOT / "docs/guide/failpoints.md").read_text(), re.MULTILINE)
     assert sorted(listed) == sorted(names)
 
