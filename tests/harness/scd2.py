@@ -71,6 +71,7 @@ class _Table:
         self.versions: list[Version] = []
         self.open: dict[tuple, list[Version]] = collections.defaultdict(list)  # key -> its open versions (at most one when keyed)
         self.numbers: dict[tuple, int] = {}
+        self.last: dict[tuple, Version] = {}   # the newest version of each key
 
     def shape(self, change: Change) -> None:
         self.columns = change.columns
@@ -148,20 +149,19 @@ class _Table:
                 previous = self.numbers.get(key, 0)
                 started = transaction.commit_time
                 if self.identity == "key" and previous:
-                    last = next(v for v in reversed(self.versions) if v.key == key)
-                    started = max(started, last.valid_to)  # no earlier than the one before began, nor than it ended
+                    started = max(started, self.last[key].valid_to)  # no earlier than the one before began, nor than it ended
                 version = Version(key, previous + 1, dict(frozen), started, transaction.commit_lsn)
-                self.numbers[key] = version.number
+                self.numbers[key], self.last[key] = version.number, version
                 self.versions.append(version)
                 self.open[key].append(version)
 
     def become_snapshot(self, base: Base) -> None:
         """What is open now is what the snapshot read; what came before is no history of Silver's."""
         rows = [(v.key, self.live(v.row)) for versions in self.open.values() for v in versions]
-        self.versions, self.open, self.numbers = [], collections.defaultdict(list), {}
+        self.versions, self.open, self.numbers, self.last = [], collections.defaultdict(list), {}, {}
         for key, row in rows:
             version = Version(key, 1, row, base.time, base.lsn, snapshot=True)
-            self.numbers[key] = 1
+            self.numbers[key], self.last[key] = 1, version
             self.versions.append(version)
             self.open[key].append(version)
 
