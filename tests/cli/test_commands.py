@@ -176,3 +176,18 @@ def test_a_second_signal_ends_it_at_once(shop):
         up.process.send_signal(signal.SIGINT)
         up.process.send_signal(signal.SIGINT)
         assert up.wait(5) in (0, 130)  # 0: it was done before the second one
+
+
+def test_a_table_that_is_held_back_is_told_and_the_others_go_on(shop):
+    shop.catch_up()
+    shop.database.execute("ALTER TABLE lines ALTER sku TYPE int USING 1; UPDATE lines SET sku = 2; UPDATE orders SET status = 'paid'")
+    shop.catch_up()
+    (held,) = shop.status()["silver"]["held_back"]
+    assert held["table"] == "public.lines" and "sku" in held["reason"]
+    assert "held back: " in shop.run("status")
+    assert shop.query("SELECT DISTINCT status FROM silver.orders WHERE is_current", "--format", "csv") == "status\npaid\n"
+    with pytest.raises(Failed, match="stays held back"):
+        shop.run("silver", "--once", "--resume", "public.lines")
+    with pytest.raises(Failed, match="'public.orders' is not held back") as failed:
+        shop.run("silver", "--once", "--resume", "public.orders")
+    assert failed.value.code == 66
