@@ -197,7 +197,8 @@ Status PostgresSource::Stream(RecordSink& sink, std::optional<Lsn> until_lsn,
     status = Reader(opened, decoder, writer, *watcher, read_arrival, until_lsn).Run(stop);
   }
   if (!status.ok()) CloseStream();
-  return status;
+  const bool cancelled = !status.ok() && status.error().kind() == ErrorKind::kCancelled;
+  return cancelled && stop.stop_requested() ? Status() : status;
 }
 
 Status PostgresSource::ReadBacklog(const std::string& publication_names, TableWatcher& watcher,

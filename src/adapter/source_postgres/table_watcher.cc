@@ -185,8 +185,14 @@ Status TableWatcher::WaitReady(uint32_t relation_oid, std::stop_token stop) {
   const auto settled = [&] {
     return arrival_ != nullptr || !pending_.contains(relation_oid) || !last_look_.ok();
   };
-  if (!changed_.wait(lock, stop, settled))
+  if (!changed_.wait_for(lock, stop, std::chrono::seconds(10), settled) && !stop.stop_requested()) {
+    log::Warn("capture",
+              "the stream waits for a snapshot of new tables, which waits for the "
+              "transactions that were open on the source when it was asked for");
+  }
+  if (!changed_.wait(lock, stop, settled)) {
     return Error(ErrorKind::kCancelled, "new tables: asked to stop");
+  }
   if (!pending_.contains(relation_oid)) return {};
   if (arrival_ == nullptr) return last_look_.error().Wrap("new tables");
   const bool contained =
