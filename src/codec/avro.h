@@ -50,7 +50,18 @@ class Writer {
   virtual Result<std::string> Finish() = 0;
 };
 
-// Reads a whole container file: codecs null, deflate and zstandard.
+// Reads a container file record by record: codecs null, deflate, zstandard and snappy. Borrows `bytes` and `what`.
+class Reader {
+ public:
+  static Result<std::unique_ptr<Reader>> Open(std::string_view bytes, std::string_view what);
+  virtual ~Reader() = default;
+  virtual const json::Value& schema() const = 0;
+  virtual const std::map<std::string, std::string>& metadata() const = 0;
+  // False at the end. `record` must be a fresh Datum.
+  virtual Result<bool> Next(Datum& record) = 0;
+};
+
+// The whole file at once.
 struct File {
   json::Value schema;
   std::map<std::string, std::string> metadata;

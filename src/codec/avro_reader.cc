@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstring>
 
 #include "base/format.h"
@@ -12,141 +13,152 @@ namespace {
 constexpr std::string_view kMagic("Obj\x01", 4);
 constexpr size_t kSyncBytes = 16;
 
-// Reads encoded values from a run of bytes; every read is checked against its end.
+// Reads encoded values from a run of bytes; every read is checked against its end. A read that
+// fails returns false and leaves the reason in error(); nothing is to be read after that.
 class Decoder {
  public:
   Decoder(std::string_view bytes, std::string_view what) : rest_(bytes), what_(what) {}
 
   bool done() const { return rest_.empty(); }
-  size_t left() const { return rest_.size(); }
+  Error error() const {
+    return Fail(ErrorKind::kCorrupt, "{}: damaged Avro data: {}", what_, reason_);
+  }
 
-  Result<int64_t> Long() {
+  bool Long(int64_t& value) {
     uint64_t zigzag = 0;
     for (unsigned shift = 0; shift < 64 && !rest_.empty(); shift += 7) {
       const auto byte = static_cast<unsigned char>(rest_.front());
       rest_.remove_prefix(1);
       zigzag |= static_cast<uint64_t>(byte & 0x7f) << shift;
-      if (byte < 0x80) return static_cast<int64_t>((zigzag >> 1) ^ (~(zigzag & 1) + 1));
+      if (byte < 0x80) {
+        value = static_cast<int64_t>((zigzag >> 1) ^ (~(zigzag & 1) + 1));
+        return true;
+      }
     }
     return Bad("an integer is cut or too long");
   }
 
-  Result<std::string_view> Take(int64_t size) {
-    if (size < 0 || static_cast<uint64_t>(size) > rest_.size())
+  bool Take(int64_t size, std::string_view& bytes) {
+    if (size < 0 || static_cast<uint64_t>(size) > rest_.size()) {
       return Bad("a value reaches past the end");
-    const std::string_view bytes = rest_.substr(0, static_cast<size_t>(size));
+    }
+    bytes = rest_.substr(0, static_cast<size_t>(size));
     rest_.remove_prefix(bytes.size());
-    return bytes;
+    return true;
   }
 
-  Result<std::string_view> Bytes() {
-    MR_ASSIGN(const int64_t size, Long());
-    return Take(size);
+  bool Bytes(std::string_view& bytes) {
+    int64_t size = 0;
+    return Long(size) && Take(size, bytes);
   }
 
   // The count of a block of array or map items; 0 ends them. A negative count is followed by the
   // block's size.
-  Result<int64_t> BlockCount() {
-    MR_ASSIGN(int64_t count, Long());
+  bool BlockCount(int64_t& count) {
+    if (!Long(count)) return false;
     if (count < 0) {
-      MR_ASSIGN(const int64_t size, Long());
+      int64_t size = 0;
+      if (!Long(size)) return false;
       if (size < 0 || count == INT64_MIN) return Bad("a block has an impossible size");
       count = -count;
     }
-    // Every item of Iceberg's files takes a byte at least, so more items than bytes is damage, not
-    // data.
-    if (static_cast<uint64_t>(count) > rest_.size())
+    // Every item of Iceberg's files takes a byte at least: more items than bytes is damage.
+    if (static_cast<uint64_t>(count) > rest_.size()) {
       return Bad("a block claims more items than it has bytes");
-    return count;
+    }
+    return true;
   }
 
-  Result<Datum> Value(const Node& node);
+  bool Value(const Node& node, Datum& value);
 
  private:
   template <typename T>
-  Result<Datum> Raw() {
-    MR_ASSIGN(const std::string_view bytes, Take(sizeof(T)));
-    T value;
-    std::memcpy(&value, bytes.data(), sizeof value);
-    return Datum(value);
+  bool Raw(Datum& value) {
+    std::string_view bytes;
+    if (!Take(sizeof(T), bytes)) return false;
+    T number;
+    std::memcpy(&number, bytes.data(), sizeof number);
+    value.scalar = number;
+    return true;
   }
-  Result<Datum> Items(const Node& node);
-  Error Bad(std::string_view why) const {
-    return Fail(ErrorKind::kCorrupt, "{}: damaged Avro data: {}", what_, why);
+  bool Items(const Node& node, std::vector<Datum>& items);
+  bool Bad(std::string_view reason) {
+    reason_ = reason;
+    return false;
   }
 
   std::string_view rest_;
   std::string_view what_;
+  std::string_view reason_;
 };
 
-Result<Datum> Decoder::Items(const Node& node) {
-  Datum array;
+bool Decoder::Items(const Node& node, std::vector<Datum>& items) {
+  constexpr int64_t kReserve = 1024;  // a damaged count must not take memory before it is found out
   while (true) {
-    MR_ASSIGN(const int64_t count, BlockCount());
-    if (count == 0) return array;
-    array.items.reserve(array.items.size() + static_cast<size_t>(count));
+    int64_t count = 0;
+    if (!BlockCount(count)) return false;
+    if (count == 0) return true;
+    items.reserve(items.size() + static_cast<size_t>(std::min(count, kReserve)));
     for (int64_t i = 0; i < count; ++i) {
+      Datum& item = items.emplace_back();
       if (node.kind == Node::Kind::kArray) {
-        MR_ASSIGN(Datum item, Value(*node.children[0]));
-        array.items.push_back(std::move(item));
+        if (!Value(*node.children[0], item)) return false;
         continue;
       }
-      MR_ASSIGN(const std::string_view key, Bytes());
-      MR_ASSIGN(Datum value, Value(*node.children[0]));
-      std::vector<Datum> pair;
-      pair.push_back(Datum(std::string(key)));
-      pair.push_back(std::move(value));
-      array.items.push_back(Datum::Of(std::move(pair)));
+      std::string_view key;
+      if (!Bytes(key)) return false;
+      item.items.resize(2);
+      item.items[0].scalar = std::string(key);
+      if (!Value(*node.children[0], item.items[1])) return false;
     }
   }
 }
 
-Result<Datum> Decoder::Value(const Node& node) {
+bool Decoder::Value(const Node& node, Datum& value) {
   using Kind = Node::Kind;
+  int64_t number = 0;
+  std::string_view bytes;
   switch (node.kind) {
     case Kind::kNull:
-      return Datum();
-    case Kind::kBoolean: {
-      MR_ASSIGN(const std::string_view byte, Take(1));
-      return Datum(byte[0] != '\0');
-    }
+      return true;
+    case Kind::kBoolean:
+      if (!Take(1, bytes)) return false;
+      value.scalar = bytes[0] != '\0';
+      return true;
     case Kind::kInt:
     case Kind::kLong:
-    case Kind::kEnum: {
-      MR_ASSIGN(const int64_t value, Long());
-      return Datum(value);
-    }
+    case Kind::kEnum:
+      if (!Long(number)) return false;
+      value.scalar = number;
+      return true;
     case Kind::kFloat:
-      return Raw<float>();
+      return Raw<float>(value);
     case Kind::kDouble:
-      return Raw<double>();
+      return Raw<double>(value);
     case Kind::kBytes:
-    case Kind::kString: {
-      MR_ASSIGN(const std::string_view bytes, Bytes());
-      return Datum(std::string(bytes));
-    }
-    case Kind::kFixed: {
-      MR_ASSIGN(const std::string_view bytes, Take(static_cast<int64_t>(node.size)));
-      return Datum(std::string(bytes));
-    }
-    case Kind::kRecord: {
-      std::vector<Datum> fields;
-      fields.reserve(node.children.size());
-      for (const Node* child : node.children) {
-        MR_ASSIGN(Datum field, Value(*child));
-        fields.push_back(std::move(field));
+    case Kind::kString:
+      if (!Bytes(bytes)) return false;
+      value.scalar = std::string(bytes);
+      return true;
+    case Kind::kFixed:
+      if (!Take(static_cast<int64_t>(node.size), bytes)) return false;
+      value.scalar = std::string(bytes);
+      return true;
+    case Kind::kRecord:
+      value.items.resize(node.children.size());
+      for (size_t i = 0; i < node.children.size(); ++i) {
+        if (!Value(*node.children[i], value.items[i])) return false;
       }
-      return Datum::Of(std::move(fields));
-    }
+      return true;
     case Kind::kArray:
     case Kind::kMap:
-      return Items(node);
-    case Kind::kUnion: {
-      MR_ASSIGN(const int64_t branch, Long());
-      if (branch < 0 || static_cast<uint64_t>(branch) >= node.children.size())
+      return Items(node, value.items);
+    case Kind::kUnion:
+      if (!Long(number)) return false;
+      if (number < 0 || static_cast<uint64_t>(number) >= node.children.size()) {
         return Bad("no such union branch");
-      return Value(*node.children[static_cast<size_t>(branch)]);
-    }
+      }
+      return Value(*node.children[static_cast<size_t>(number)], value);
   }
   return Bad("unknown kind");
 }
@@ -163,48 +175,105 @@ Result<std::string> Unpack(std::string_view block, std::string_view codec, std::
   return Fail(ErrorKind::kUnsupported, "{}: Avro codec '{}' is not supported", what, codec);
 }
 
-Status ReadHeader(Decoder& in, File& file) {
+bool ReadHeader(Decoder& in, std::map<std::string, std::string>& metadata) {
   while (true) {
-    MR_ASSIGN(const int64_t count, in.BlockCount());
-    if (count == 0) return {};
+    int64_t count = 0;
+    if (!in.BlockCount(count)) return false;
+    if (count == 0) return true;
     for (int64_t i = 0; i < count; ++i) {
-      MR_ASSIGN(const std::string_view key, in.Bytes());
-      MR_ASSIGN(const std::string_view value, in.Bytes());
-      file.metadata[std::string(key)] = std::string(value);
+      std::string_view key, value;
+      if (!in.Bytes(key) || !in.Bytes(value)) return false;
+      metadata[std::string(key)] = std::string(value);
     }
   }
 }
 
+class FileReader : public Reader {
+ public:
+  FileReader(Decoder rest, std::string_view what, std::map<std::string, std::string> metadata,
+             json::Value schema, CompiledSchema compiled, std::string_view sync)
+      : what_(what),
+        metadata_(std::move(metadata)),
+        schema_(std::move(schema)),
+        compiled_(std::move(compiled)),
+        sync_(sync),
+        file_(rest),
+        block_({}, what) {
+    const auto codec = metadata_.find("avro.codec");
+    codec_ = codec == metadata_.end() ? "null" : codec->second;
+  }
+
+  const json::Value& schema() const override { return schema_; }
+  const std::map<std::string, std::string>& metadata() const override { return metadata_; }
+
+  Result<bool> Next(Datum& record) override {
+    while (left_ == 0) {
+      if (!block_.done()) return Damaged("holds more than its records");
+      if (file_.done()) return false;
+      MR_TRY(OpenBlock());
+    }
+    if (block_.done()) return Damaged("ends before its last record");
+    --left_;
+    if (!block_.Value(compiled_.root(), record)) return block_.error();
+    return true;
+  }
+
+ private:
+  Status OpenBlock() {
+    std::string_view packed, mark;
+    if (!file_.Long(left_) || !file_.Bytes(packed) || !file_.Take(kSyncBytes, mark)) {
+      return file_.error();
+    }
+    if (left_ < 0 || mark != sync_) return Damaged("has no sync mark after it");
+    auto unpacked = Unpack(packed, codec_, what_);
+    if (!unpacked.ok()) return unpacked.error().Wrap(what_);
+    bytes_ = *std::move(unpacked);
+    block_ = Decoder(bytes_, what_);
+    return {};
+  }
+  Error Damaged(std::string_view how) const {
+    return Fail(ErrorKind::kCorrupt, "{}: an Avro block {}", what_, how);
+  }
+
+  const std::string_view what_;
+  const std::map<std::string, std::string> metadata_;
+  const json::Value schema_;
+  const CompiledSchema compiled_;
+  const std::string_view sync_;
+  std::string codec_;
+  Decoder file_;       // what is left of the file
+  std::string bytes_;  // the open block, unpacked
+  Decoder block_;      // what is left of it
+  int64_t left_ = 0;   // its records not yet read
+};
+
 }  // namespace
 
-Result<File> Read(std::string_view bytes, std::string_view what) {
-  if (!bytes.starts_with(kMagic))
+Result<std::unique_ptr<Reader>> Reader::Open(std::string_view bytes, std::string_view what) {
+  if (!bytes.starts_with(kMagic)) {
     return Fail(ErrorKind::kCorrupt, "{}: not an Avro container file", what);
-  File file;
-  Decoder in(bytes.substr(kMagic.size()), what);
-  MR_TRY(ReadHeader(in, file));
-  MR_ASSIGN(const std::string_view sync, in.Take(kSyncBytes));
-  MR_ASSIGN(file.schema, json::Parse(file.metadata["avro.schema"], what));
-  MR_ASSIGN(const CompiledSchema schema, CompiledSchema::Compile(file.schema, what));
-  const auto codec = file.metadata.find("avro.codec");
-  const std::string codec_name = codec == file.metadata.end() ? "null" : codec->second;
-  while (!in.done()) {
-    MR_ASSIGN(const int64_t count, in.Long());
-    MR_ASSIGN(const std::string_view packed, in.Bytes());
-    const auto block = Unpack(packed, codec_name, what);
-    if (!block.ok()) return block.error().Wrap(what);
-    Decoder records(*block, what);
-    for (int64_t i = 0; i < count; ++i) {
-      if (records.done())
-        return Fail(ErrorKind::kCorrupt, "{}: an Avro block ends before its last record", what);
-      MR_ASSIGN(Datum record, records.Value(schema.root()));
-      file.records.push_back(std::move(record));
-    }
-    MR_ASSIGN(const std::string_view mark, in.Take(kSyncBytes));
-    if (!records.done() || mark != sync)
-      return Fail(ErrorKind::kCorrupt, "{}: an Avro block is damaged", what);
   }
-  return file;
+  std::map<std::string, std::string> metadata;
+  std::string_view sync;
+  Decoder in(bytes.substr(kMagic.size()), what);
+  if (!ReadHeader(in, metadata) || !in.Take(kSyncBytes, sync)) return in.error();
+  MR_ASSIGN(json::Value schema, json::Parse(metadata["avro.schema"], what));
+  MR_ASSIGN(CompiledSchema compiled, CompiledSchema::Compile(schema, what));
+  return std::unique_ptr<Reader>(std::make_unique<FileReader>(
+      in, what, std::move(metadata), std::move(schema), std::move(compiled), sync));
+}
+
+Result<File> Read(std::string_view bytes, std::string_view what) {
+  MR_ASSIGN(const std::unique_ptr<Reader> reader, Reader::Open(bytes, what));
+  File file;
+  file.schema = reader->schema();
+  file.metadata = reader->metadata();
+  while (true) {
+    Datum record;
+    MR_ASSIGN(const bool more, reader->Next(record));
+    if (!more) return file;
+    file.records.push_back(std::move(record));
+  }
 }
 
 }  // namespace millrace::avro

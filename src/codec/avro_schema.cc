@@ -63,7 +63,6 @@ Result<const Node*> CompiledSchema::AddComplex(const json::Value& schema, std::s
   Node& node = nodes_.emplace_back();
   if (name == "record") {
     node.kind = Node::Kind::kRecord;
-    Register(schema, &node);
     MR_TRY(AddFields(schema, node, what, depth));
     return &node;
   }

@@ -35,8 +35,9 @@ struct Node {
   std::vector<std::string> names;  // kRecord: of the fields, for messages
 };
 
-// Owns the nodes; moving keeps their addresses, a copy would not. Named types may be referred to by
-// name after their definition, as Avro says.
+// Owns the nodes; moving keeps their addresses, a copy would not. Fixed types and enums may be
+// referred to by name after their definition, as Java's writer does. Records may not: nobody needs
+// it, and a few bytes of schema could then stand for endless data.
 class CompiledSchema {
  public:
   CompiledSchema(CompiledSchema&&) = default;

@@ -153,6 +153,14 @@ TEST(Avro, OtherWritersBlocksAreRead) {
             ErrorKind::kCorrupt);  // claims two records
 }
 
+TEST(Avro, RecursiveSchemasAreRefused) {
+  const json::Value schema = ParseJson(
+      R"({"type":"record","name":"r","fields":[{"name":"next","type":["null","r"]}]})");
+  const auto writer = Writer::New(schema, {});
+  ASSERT_FALSE(writer.ok());
+  EXPECT_EQ(writer.error().kind(), ErrorKind::kCorrupt);
+}
+
 TEST(Avro, BytesAfterADeflateStreamAreIgnored) {
   const auto packed = DeflateRaw("payload");
   ASSERT_TRUE(packed.ok());

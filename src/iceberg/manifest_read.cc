@@ -162,8 +162,8 @@ Result<std::vector<ManifestEntry>> ReadManifest(std::string_view bytes, const Ma
                                                 const PartitionSpec& spec) {
   using namespace field_id;
   MR_ASSIGN(const std::vector<TypePtr> types, PartitionTypes(spec, table_schema));
-  MR_ASSIGN(const avro::File file, avro::Read(bytes, row.path));
-  const RecordReader reader(file.schema, row.path);
+  MR_ASSIGN(const std::unique_ptr<avro::Reader> file, avro::Reader::Open(bytes, row.path));
+  const RecordReader reader(file->schema(), row.path);
   MR_ASSIGN(const int status_at, reader.RequiredIndex(kStatus));
   MR_ASSIGN(const int file_at, reader.RequiredIndex(kDataFile));
   const int snapshot_at = reader.Index(kSnapshotId);
@@ -173,8 +173,10 @@ Result<std::vector<ManifestEntry>> ReadManifest(std::string_view bytes, const Ma
             FindFields(RecordReader(reader.FieldSchema(file_at), row.path), spec, row.path));
 
   std::vector<ManifestEntry> entries;
-  entries.reserve(file.records.size());
-  for (const Datum& record : file.records) {
+  while (true) {
+    Datum record;  // one at a time: a manifest's data in memory is many times its file
+    MR_ASSIGN(const bool more, file->Next(record));
+    if (!more) return entries;
     const auto status = ScalarAt<int64_t>(record, status_at);
     const Datum* data_file = At(record, file_at);
     if (!status || *status < 0 || *status > 2 || data_file == nullptr) {
@@ -191,7 +193,6 @@ Result<std::vector<ManifestEntry>> ReadManifest(std::string_view bytes, const Ma
     MR_TRY(Inherit(row, entry));
     entries.push_back(std::move(entry));
   }
-  return entries;
 }
 
 }  // namespace millrace::iceberg
