@@ -23,7 +23,8 @@ using iceberg::TypeId;
 constexpr std::string_view kCutProperty = "millrace.cut";
 constexpr std::string_view kHeldProperty = "millrace.held-back";
 constexpr Micros kKeepRows = 7 * kMicrosPerDay;
-constexpr int kPublishedAt = 6;  // place of the column
+constexpr size_t kTables = 7;
+constexpr int kPublishedAt = 6;  // places of columns
 
 iceberg::Schema CutsSchema() {
   const auto column = [](int32_t id, const char* name, TypeId type, const char* doc) {
@@ -165,6 +166,35 @@ Result<CutMark> MarkOf(const iceberg::TableMetadata& cuts) {
   return mark;
 }
 
+Result<std::set<std::string>> TablesOfNewestCut(ObjectStore& store, table::ManifestCache& manifests,
+                                                const iceberg::TableMetadata& cuts) {
+  std::set<std::string> names;
+  int64_t newest = 0;
+  const iceberg::Schema schema = CutsSchema();
+  const std::vector<iceberg::Field> fields = {schema.fields[0], schema.fields[kTables]};
+  MR_ASSIGN(const table::ScanPlan plan,
+            table::PlanScan(manifests, cuts, cuts.current_snapshot_id, {}));
+  for (const table::FileTask& task : plan.tasks) {
+    MR_ASSIGN(const auto reader, table::DataReader::Open(store, task.entry.file));
+    for (int group = 0; group < reader->row_groups(); ++group) {
+      MR_ASSIGN(const auto batch, reader->Read(group, fields));
+      const auto& numbers = static_cast<const arrow::Int64Array&>(*batch->column(0));
+      const auto& lists = static_cast<const arrow::ListArray&>(*batch->column(1));
+      const auto& pairs = static_cast<const arrow::StructArray&>(*lists.values());
+      const auto& tables = static_cast<const arrow::StringArray&>(*pairs.field(0));
+      for (int64_t row = 0; row < batch->num_rows(); ++row) {
+        if (numbers.Value(row) < newest) continue;
+        newest = numbers.Value(row);
+        names.clear();
+        for (int64_t i = lists.value_offset(row); i < lists.value_offset(row + 1); ++i) {
+          names.emplace(tables.GetView(i));
+        }
+      }
+    }
+  }
+  return names;
+}
+
 Result<StagedCut> StageCut(ObjectStore& store, table::ManifestCache& manifests,
                            const TableIdent& ident, const std::optional<LoadedTable>& base,
                            const CutMark& mark, const CutRow& row) {
@@ -198,7 +228,11 @@ Result<StagedCut> StageCut(ObjectStore& store, table::ManifestCache& manifests,
                     {std::string(kSourceProperty), mark.source}};
   MR_ASSIGN(StagedTable staged, StageOn(store, manifests, std::move(table), change,
                                         table::Retention{}, row.published_at));
-  return StagedCut{std::move(staged.commit), staged.snapshot_id};
+  StagedCut cut{std::move(staged.commit), staged.snapshot_id, std::move(staged.new_files)};
+  for (const iceberg::DataFile& file : change.added_data) {
+    if (auto path = store.Relative(file.path); path.ok()) cut.written.push_back(std::move(*path));
+  }
+  return cut;
 }
 
 }  // namespace millrace::silver

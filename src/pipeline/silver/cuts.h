@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,6 +28,10 @@ struct CutMark {
 };
 Result<CutMark> MarkOf(const iceberg::TableMetadata& cuts);
 
+// The tables of the newest cut, as they are named there.
+Result<std::set<std::string>> TablesOfNewestCut(ObjectStore& store, table::ManifestCache& manifests,
+                                                const iceberg::TableMetadata& cuts);
+
 struct CutRow {
   SourcePosition position;
   Micros published_at = 0;
@@ -39,6 +44,7 @@ struct CutRow {
 struct StagedCut {
   TableCommit commit;
   int64_t snapshot_id = 0;
+  std::vector<std::string> written;  // files to delete when the commit fails (relative paths)
 };
 Result<StagedCut> StageCut(ObjectStore& store, table::ManifestCache& manifests,
                            const TableIdent& ident, const std::optional<LoadedTable>& base,

@@ -140,6 +140,7 @@ Result<OpenRows> ReadRowGroup(const Columns& columns, table::DataReader& reader,
     rows.push_back(row);
     positions.push_back(start + row);
     keys.push_back(key);
+    if (all) found.keys.emplace_back(encoded[row]);
   }
   if (rows.empty()) return found;
   MR_ASSIGN(const auto rest, reader.Read(group, columns.rest()));
@@ -152,22 +153,25 @@ Result<OpenRows> ReadRowGroup(const Columns& columns, table::DataReader& reader,
 
 }  // namespace
 
-Result<std::vector<CurrentFile>> PlanCurrentFiles(const TableAccess& table,
-                                                  const KeyBounds* bounds) {
+Result<std::vector<CurrentFile>> PlanCurrentFiles(const TableAccess& table) {
   MR_ASSIGN(
       table::ScanPlan plan,
       table::PlanScan(table.manifests, table.base, table.snapshot(),
                       {{table.ScdColumn(Scd::kIsCurrent).id, Predicate::Op::kEqual, {true}}}));
   std::vector<CurrentFile> files;
   for (table::FileTask& task : plan.tasks) {
-    CurrentFile& file = files.emplace_back();
-    file.candidate = bounds == nullptr || bounds->MayContain(task.entry.file);
-    file.task = std::move(task);
+    files.emplace_back().task = std::move(task);
   }
-  MR_TRY(ParallelFor(files.size(), table.threads, [&](size_t i) -> Status {
-    return files[i].candidate ? LoadDead(table, files[i]) : Status();
-  }));
   return files;
+}
+
+Status ChooseCandidates(const TableAccess& table, std::vector<CurrentFile>& files,
+                        const KeyBounds* bounds) {
+  return ParallelFor(files.size(), table.threads, [&](size_t i) -> Status {
+    CurrentFile& file = files[i];
+    file.candidate = bounds == nullptr || bounds->MayContain(file.task.entry.file);
+    return file.candidate ? LoadDead(table, file) : Status();
+  });
 }
 
 Status LoadDead(const TableAccess& table, CurrentFile& file) {

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/result.h"
@@ -35,12 +36,15 @@ struct OpenRows {
   };
   std::vector<Chunk> chunks;
   std::vector<OpenVersion> versions;
+  std::vector<std::string> keys;  // canonical, beside `versions`; from ReadOpenRows only
 };
 
-// All current files of the base snapshot. Candidates are those that may hold a key within `bounds`
-// (all when nullptr); only their deleted positions are read.
-Result<std::vector<CurrentFile>> PlanCurrentFiles(const TableAccess& table,
-                                                  const KeyBounds* bounds);
+// All current files of the base snapshot, none of them a candidate yet.
+Result<std::vector<CurrentFile>> PlanCurrentFiles(const TableAccess& table);
+// Makes candidates of the files that may hold a key within `bounds` (of all when nullptr) and reads
+// their deleted positions.
+Status ChooseCandidates(const TableAccess& table, std::vector<CurrentFile>& files,
+                        const KeyBounds* bounds);
 
 // Reads a file's deleted positions unless they are known.
 Status LoadDead(const TableAccess& table, CurrentFile& file);

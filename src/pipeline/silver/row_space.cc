@@ -119,6 +119,7 @@ bool RowSpace::Equal(int64_t a, int64_t b) const {
 }
 
 Result<EncodedKeys> RowSpace::Encode(const std::vector<size_t>& columns) const {
+  if (rows_ == 0) return EncodedKeys();  // no chunk, so no arrays either
   arrow::ArrayVector parts;
   for (const size_t i : columns) parts.push_back(values_[i]);
   for (const size_t i : columns) {

@@ -48,6 +48,10 @@ class SilverFixture {
 
   // Runs the stage until it has nothing to do.
   Status Run();
+  // As if the Silver table had been dropped in the catalog.
+  void DropSilver(const std::string& table);
+  // Data and delete files below a Silver table that its current snapshot does not list.
+  int Orphans(const std::string& table);
   void Restart();  // a new stage object: what a process knows in memory is gone
 
   // Rows of a table as text by column name, null as "null"; only live rows; sorted.
@@ -65,6 +69,7 @@ class SilverFixture {
   testing::MemoryCatalog catalog;
   SilverOptions options;
   std::unique_ptr<SilverStage> stage;
+  uint64_t system_id = 77;
   Lsn lsn = 1000;
   Micros time = 1'700'000'000 * kMicrosPerSecond;
 
@@ -76,6 +81,7 @@ class SilverFixture {
   std::unique_ptr<commitlog::Writer> writer_;
   std::map<std::string, int64_t> offsets_;
   int64_t files_ = 0;
+  EventPosition last_;
 };
 
 }  // namespace millrace::silver

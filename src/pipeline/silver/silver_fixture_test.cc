@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/format.h"
 #include "codec/hash.h"
@@ -94,7 +95,7 @@ void SilverFixture::Commit(const std::vector<TestTransaction>& transactions, boo
   };
   std::map<std::string, File> files;
   SourcePosition position{
-      .system_id = 77, .timeline = 1, .last = {lsn, -1}, .resume_lsn = lsn, .commit_time = time};
+      .system_id = system_id, .timeline = 1, .last = last_, .resume_lsn = lsn, .commit_time = time};
   for (const TestTransaction& transaction : transactions) {
     for (const TestEvent& event : transaction.events) {
       int64_t& offset = offsets_[event.topic];
@@ -106,6 +107,7 @@ void SilverFixture::Commit(const std::vector<TestTransaction>& transactions, boo
     position.last.commit_lsn = transaction.commit_lsn;
     position.commit_time = transaction.time;
   }
+  last_ = position.last;
   position.resume_lsn = position.last.commit_lsn + 1;
   BronzeCommit commit;
   commit.position = position;
@@ -179,6 +181,32 @@ std::vector<SilverFixture::Row> SilverFixture::Read(const std::string& space,
   }
   std::sort(rows.begin(), rows.end());
   return rows;
+}
+
+void SilverFixture::DropSilver(const std::string& table) {
+  const Status dropped = catalog.DropTable(MakeIdent("silver", table));
+  EXPECT_TRUE(dropped.ok()) << dropped.error().ToString();
+}
+
+int SilverFixture::Orphans(const std::string& table) {
+  const auto loaded = catalog.LoadTable(MakeIdent("silver", table));
+  EXPECT_TRUE(loaded.ok());
+  std::set<std::string> listed;
+  table::ManifestCache cache(lake);
+  for (const iceberg::Snapshot& snapshot : loaded->metadata.snapshots) {
+    const auto plan = table::PlanScan(cache, loaded->metadata, snapshot.snapshot_id, {});
+    EXPECT_TRUE(plan.ok());
+    for (const table::FileTask& task : plan->tasks) {
+      listed.insert(task.entry.file.path);
+      for (const iceberg::ManifestEntry& entry : task.deletes) listed.insert(entry.file.path);
+    }
+  }
+  int orphans = 0;
+  for (const std::string& path : lake.Paths()) {
+    if (path.starts_with("silver/" + table + "/data/") && !listed.contains(lake.Absolute(path)))
+      ++orphans;
+  }
+  return orphans;
 }
 
 std::vector<SilverFixture::Row> SilverFixture::Current(const std::string& table) {

@@ -263,6 +263,8 @@ SilverOptions RandomOptions(uint32_t seed) {
   // Position deletes instead of rewrites for every other seed.
   options.merge.upkeep.tiny_file_bytes = seed % 2 == 0 ? 0 : 256 << 10;
   options.merge.upkeep.max_small_files = 2 + seed % 5;
+  // Several passes for one commit, and several cuts.
+  if (seed % 4 == 1) options.max_cut_bytes = 1500;
   return options;
 }
 

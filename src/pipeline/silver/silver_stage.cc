@@ -5,6 +5,7 @@
 #include "base/failpoint.h"
 #include "base/format.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "commitlog/commit_log.h"
 
 namespace millrace {
@@ -18,11 +19,20 @@ using silver::HeldTable;
 using silver::SilverTable;
 using silver::TableStep;
 
+namespace {
+
+// How often Bronze is asked for tables without rows.
+constexpr Micros kSchemaInterval = 60 * kMicrosPerSecond;
+
+}  // namespace
+
 struct SilverStage::State {
   std::optional<LoadedTable> cuts;
   CutMark mark;
   std::map<TableIdent, SilverTable> tables;
   std::map<std::string, TableIdent> by_topic;
+  std::map<TableIdent, std::string> foreign;  // tables in our namespace that are not ours, and why
+  std::set<std::string> in_last_cut;          // tables that the newest cut names
 };
 
 struct SilverStage::Attempt {
@@ -56,6 +66,7 @@ Status SilverStage::Load() {
   auto loaded = catalog_.LoadTable(cuts);
   if (loaded.ok()) {
     MR_ASSIGN(state->mark, silver::MarkOf(loaded->metadata));
+    MR_ASSIGN(state->in_last_cut, silver::TablesOfNewestCut(lake_, manifests_, loaded->metadata));
     state->cuts = std::move(*loaded);
   } else if (loaded.error().kind() == ErrorKind::kNotFound) {
     MR_TRY(catalog_.CreateNamespace(cuts.levels));
@@ -70,6 +81,7 @@ Status SilverStage::Load() {
     auto ours = silver::OpenSilverTable(std::move(table));
     if (!ours.ok()) {
       log::Warn("silver", "{}", ours.error().message());
+      state->foreign[ident] = ours.error().message();
       continue;
     }
     state->by_topic[ours->topic] = ident;
@@ -120,7 +132,15 @@ Result<StageReport> SilverStage::TryOnce(std::stop_token stop) {
     std::lock_guard lock(mutex_);
     if (!resume_.empty()) resumed = *resume_.begin();
   }
-  if (!resumed.empty()) return CatchUp(resumed, stop);
+  if (!resumed.empty()) {
+    auto report = CatchUp(resumed, stop);
+    if (!report.ok() && !PolicyOf(report.error().kind()).retry) {
+      // Asked for once, failed for good: the other tables go on with the next run.
+      std::lock_guard lock(mutex_);
+      resume_.erase(resumed);
+    }
+    return report;
+  }
   const int64_t from = std::max(state_->mark.bronze_commit, idle_upto_);
   FilesByTopic files;
   MR_ASSIGN(
@@ -167,16 +187,89 @@ Result<StageReport> SilverStage::Publish(const CutInput& input, FilesByTopic fil
       return step.error();
     }
   }
+  if (const Status added = AddEmptyTables(attempt, input, files); !added.ok()) {
+    Abandon(attempt);
+    return added.error();
+  }
   return Commit(attempt);
 }
 
+Status SilverStage::AddEmptyTables(Attempt& attempt, const CutInput& input,
+                                   const FilesByTopic& files) {
+  const Micros now = clock_.Now();
+  if (state_->mark.cut != 0 && now - schemas_listed_at_ < kSchemaInterval) return {};
+  schemas_listed_at_ = now;
+  MR_ASSIGN(const std::vector<ObjectInfo> schemas, bronze_.List("_schemas/"));
+  std::map<std::string, const ObjectInfo*> newest;  // by topic
+  for (const ObjectInfo& schema : schemas) {
+    const std::vector<std::string_view> parts = Split(schema.path, '/');
+    if (parts.size() != 3 || !parts[1].starts_with(input.prefix + ".")) continue;
+    const ObjectInfo*& known = newest[std::string(parts[1])];
+    if (known == nullptr || known->modified_at <= schema.modified_at) known = &schema;
+  }
+  for (const auto& [topic, schema] : newest) {
+    const bool held =
+        std::any_of(attempt.mark.held.begin(), attempt.mark.held.end(),
+                    [&topic = topic](const HeldTable& table) { return table.topic == topic; });
+    if (held || files.contains(topic) || state_->by_topic.contains(topic)) continue;
+    std::string_view fingerprint = Split(schema->path, '/')[2];
+    fingerprint = fingerprint.substr(0, fingerprint.find('.'));
+    auto read = commitlog::ReadSchema(bronze_, topic, std::string(fingerprint));
+    if (!read.ok()) {
+      if (PolicyOf(read.error().kind()).retry) return read.error();
+      log::Warn("silver", "{}", read.error().message());  // no row came under it yet
+      continue;
+    }
+    MR_TRY(Step(attempt, topic, {}, input.to, std::move(*read)));
+  }
+  return {};
+}
+
+// Whether a topic may have a new table. `existing` is set when the name belongs to another topic's
+// table, which StepTable refuses; `gone` when the topic had a table before.
+Status SilverStage::CheckNew(const Attempt& attempt, const std::string& topic,
+                             const TableSchema& schema, const TableIdent& ident,
+                             std::optional<SilverTable>* existing, bool* gone) const {
+  if (const auto foreign = state_->foreign.find(ident); foreign != state_->foreign.end()) {
+    return Error(ErrorKind::kInvalidInput, foreign->second);
+  }
+  for (const TableStep& step : attempt.steps) {
+    if (step.ident != ident) continue;
+    return Fail(ErrorKind::kInvalidInput,
+                "topic '{}' and another one would share the table {}: leave one of them out", topic,
+                ident.ToString());
+  }
+  for (const auto& [other_ident, other] : state_->tables) {
+    if (other_ident == ident) {
+      *existing = other;
+      return {};
+    }
+    if (other.layout.relation_oid != schema.relation_oid) continue;
+    return Fail(ErrorKind::kUnsupported,
+                "{} is {} under a new name: give it its old name back and resume, or drop the "
+                "Silver table {} and take a new snapshot",
+                schema.QualifiedName(), other.layout.table, other_ident.ToString());
+  }
+  if (attempt.resumed != topic && state_->in_last_cut.contains(ident.ToString())) {
+    *gone = true;
+    return Fail(ErrorKind::kNotFound,
+                "the Silver table {} is gone: resume {} to build it again from all of Bronze",
+                ident.ToString(), schema.QualifiedName());
+  }
+  return {};
+}
+
 Status SilverStage::Step(Attempt& attempt, const std::string& topic,
-                         const std::vector<CutFile>& files, int64_t upto) {
+                         const std::vector<CutFile>& files, int64_t upto,
+                         std::optional<TableSchema> empty) {
   const auto known = state_->by_topic.find(topic);
   std::optional<SilverTable> existing;
   if (known != state_->by_topic.end()) existing = state_->tables.at(known->second);
-  silver::TableInput input{
-      .topic = topic, .source = attempt.mark.source, .files = {}, .mark = upto};
+  silver::TableInput input{.topic = topic,
+                           .source = attempt.mark.source,
+                           .files = {},
+                           .schema = std::move(empty),
+                           .mark = upto};
   int64_t before = upto;
   for (const CutFile& file : files) {
     // A table may be ahead of the last cut: catalogs without multi-table commits write the cut
@@ -185,24 +278,20 @@ Status SilverStage::Step(Attempt& attempt, const std::string& topic,
     before = std::min(before, file.commit - 1);
     input.files.push_back(file.file);
   }
-  if (input.files.empty()) return {};
+  if (input.files.empty() && !input.schema) return {};
   std::string table = topic;
+  bool gone = false;
   const auto run = [&]() -> Result<TableStep> {
-    MR_ASSIGN(const TableSchema schema,
-              commitlog::ReadSchema(bronze_, topic, input.files.front().schema));
+    TableSchema schema;
+    if (input.schema) {
+      schema = *input.schema;
+    } else {
+      MR_ASSIGN(schema, commitlog::ReadSchema(bronze_, topic, input.files.front().schema));
+    }
     table = schema.QualifiedName();
     const TableIdent ident =
         existing ? existing->loaded.ident : IdentOf(schema.schema, schema.table);
-    if (!existing) {
-      if (const auto other = state_->tables.find(ident); other != state_->tables.end())
-        existing = other->second;
-      for (const TableStep& step : attempt.steps) {
-        if (step.ident != ident) continue;
-        return Fail(ErrorKind::kInvalidInput,
-                    "topic '{}' and another one would share the table {}: leave one of them out",
-                    topic, ident.ToString());
-      }
-    }
+    if (!existing) MR_TRY(CheckNew(attempt, topic, schema, ident, &existing, &gone));
     return silver::StepTable({bronze_, lake_, manifests_, clock_, options_}, ident, existing,
                              input);
   };
@@ -210,8 +299,10 @@ Status SilverStage::Step(Attempt& attempt, const std::string& topic,
   if (!step.ok()) {
     if (!silver::HoldsBackTable(step.error().kind())) return step.error();
     log::Error("silver", "{} is held back: {}", table, step.error().message());
-    attempt.mark.held.push_back(
-        {.topic = topic, .table = table, .reason = step.error().message(), .mark = before});
+    attempt.mark.held.push_back({.topic = topic,
+                                 .table = table,
+                                 .reason = step.error().message(),
+                                 .mark = gone ? 0 : before});
     return {};
   }
   attempt.events += step->stats.events;
@@ -226,6 +317,8 @@ Status SilverStage::Step(Attempt& attempt, const std::string& topic,
 }
 
 Result<StageReport> SilverStage::CatchUp(const std::string& topic, std::stop_token stop) {
+  // The cure may have been at work in the catalog: a table dropped, a file put back.
+  MR_TRY(Load());
   const auto held = std::find_if(state_->mark.held.begin(), state_->mark.held.end(),
                                  [&](const HeldTable& table) { return table.topic == topic; });
   if (held == state_->mark.held.end()) {
@@ -314,6 +407,10 @@ Result<StageReport> SilverStage::Commit(Attempt& attempt) {
   report.details.Set("commits", attempt.commits);
   report.details.Set("bronze_commit", attempt.mark.bronze_commit);
   report.details.Set("commit_lsn", FormatLsn(attempt.row.position.last.commit_lsn));
+  if (attempt.publishes) {
+    report.details.Set("lag_ms",
+                       (attempt.row.published_at - attempt.row.position.commit_time) / 1000);
+  }
   report.details.Set("events", attempt.events);
   report.details.Set("tables", static_cast<int64_t>(attempt.steps.size()));
   report.details.Set("held_back", static_cast<int64_t>(attempt.mark.held.size()));
@@ -379,9 +476,11 @@ bool SilverStage::Committed(const Attempt& attempt) {
 }
 
 void SilverStage::Abandon(const Attempt& attempt) {
+  // What cannot be deleted is an orphan that nothing refers to.
   for (size_t i = attempt.committed; i < attempt.steps.size(); ++i) {
     for (const std::string& path : attempt.steps[i].written) (void)lake_.Delete(path).ok();
   }
+  for (const std::string& path : attempt.cut.written) (void)lake_.Delete(path).ok();
 }
 
 }  // namespace millrace

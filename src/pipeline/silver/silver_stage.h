@@ -32,8 +32,8 @@ class SilverStage final : public Stage {
   ~SilverStage() override;
 
   std::string_view name() const override { return "silver"; }
-  // Publishes one cut: call again while `did_work`. Details: cut, commits, commit_lsn, events,
-  // tables, held_back, lag of the newest commit.
+  // Publishes one cut: call again while `did_work`. Details: cut, commits, bronze_commit,
+  // commit_lsn, lag_ms (behind the newest commit taken), events, tables, held_back.
   Result<StageReport> RunOnce(std::stop_token stop) override;
 
   // Tables that are held back, with the reason.
@@ -52,7 +52,13 @@ class SilverStage final : public Stage {
   Result<StageReport> CatchUp(const std::string& topic, std::stop_token stop);
   // Takes one table's files; an error about the table alone puts it among `held`.
   Status Step(Attempt& attempt, const std::string& topic, const std::vector<silver::CutFile>& files,
-              int64_t upto);
+              int64_t upto, std::optional<TableSchema> empty = std::nullopt);
+  // Makes the tables that Bronze knows the columns of and has no rows for.
+  Status AddEmptyTables(Attempt& attempt, const silver::CutInput& input,
+                        const silver::FilesByTopic& files);
+  Status CheckNew(const Attempt& attempt, const std::string& topic, const TableSchema& schema,
+                  const TableIdent& ident, std::optional<silver::SilverTable>* existing,
+                  bool* gone) const;
   Result<StageReport> Commit(Attempt& attempt);
   Status CommitAll(Attempt& attempt);
   bool Committed(const Attempt& attempt);
@@ -67,6 +73,7 @@ class SilverStage final : public Stage {
   const silver::SilverOptions options_;
   table::ManifestCache manifests_;
   std::unique_ptr<State> state_;
+  Micros schemas_listed_at_ = 0;
   int64_t idle_upto_ = 0;     // commits up to this one are known to hold no rows
   mutable std::mutex mutex_;  // guards the two below
   std::vector<silver::HeldTable> held_;

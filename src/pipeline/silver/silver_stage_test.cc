@@ -93,6 +93,15 @@ TEST_F(SilverStageTest, TruncateClosesRowsThatTheBatchDoesNotName) {
                           "id=3 name=c version=1 is_current=false is_deleted=true _op=c"));
 }
 
+TEST_F(SilverStageTest, ATruncateAloneClosesEverything) {
+  f_.Transact({Insert(1, "a"), Insert(2, "b")});
+  Run();
+  f_.Transact({{.op = 't'}});
+  Run();
+  EXPECT_EQ(f_.Silver("orders").size(), 2u);
+  EXPECT_THAT(f_.Current("orders"), IsEmpty());
+}
+
 TEST_F(SilverStageTest, UnsentValuesComeFromTheVersionBefore) {
   f_.Transact({Insert(1, "long text")});
   Run();
@@ -145,6 +154,225 @@ TEST_F(SilverStageTest, CutsNameEveryTableAndAdvance) {
   const auto orders = f_.catalog.LoadTable(MakeIdent("silver", "orders"));
   EXPECT_THAT(f_.Read("_millrace", "cuts").back().at("tables"),
               HasSubstr(std::to_string(*orders->metadata.current_snapshot_id)));
+}
+
+TEST_F(SilverStageTest, ATableThatCannotBeFollowedIsHeldBackAndTheOthersGoOn) {
+  TableSchema other = OrdersSchema();
+  other.table = "other";
+  other.relation_oid = 2;
+  f_.Use(other);
+  const auto in_other = [](TestEvent event) {
+    event.topic = "app.public.other";
+    return event;
+  };
+  f_.Transact({Insert(1, "a"), in_other(Insert(1, "a"))});
+  Run();
+  TableSchema changed = OrdersSchema();
+  changed.columns[2].type = TestType(LogicalKind::kText);
+  f_.Use(changed);
+  f_.Transact({Insert(2, "b"), in_other(Insert(2, "b"))});
+  Run();
+  ASSERT_EQ(f_.stage->held().size(), 1u);
+  EXPECT_EQ(f_.stage->held()[0].table, "public.orders");
+  EXPECT_THAT(f_.stage->held()[0].reason, HasSubstr("'amount'"));
+  EXPECT_EQ(f_.Current("other").size(), 2u);
+  EXPECT_EQ(f_.Current("orders").size(), 1u);
+  EXPECT_THAT(f_.Read("_millrace", "cuts").back().at("held_back"), HasSubstr("public.orders"));
+
+  // It stays so over a restart, and comes back whole when the cause is gone.
+  f_.Restart();
+  f_.Transact({Insert(3, "c"), in_other(Insert(3, "c"))});
+  Run();
+  ASSERT_EQ(f_.stage->held().size(), 1u);
+  ASSERT_TRUE(f_.stage->Resume("public.orders").ok());
+  EXPECT_EQ(f_.Run().error().kind(), ErrorKind::kUnsupported);  // nothing changed
+  Run();
+  ASSERT_EQ(f_.stage->held().size(), 1u);
+  f_.DropSilver("orders");
+  ASSERT_TRUE(f_.stage->Resume("public.orders").ok());
+  Run();
+  EXPECT_THAT(f_.stage->held(), IsEmpty());
+  EXPECT_THAT(SilverFixture::Lines(f_.Current("orders"), {"id"}), ElementsAre("id=2", "id=3"));
+  EXPECT_EQ(f_.Current("other").size(), 3u);
+  EXPECT_EQ(f_.stage->Resume("public.orders").error().kind(), ErrorKind::kNotFound);
+}
+
+TEST_F(SilverStageTest, AHeldTableCatchesUpInSeveralSteps) {
+  f_.Transact({Insert(1, "a")});
+  Run();
+  TableSchema changed = OrdersSchema();
+  changed.columns[2].type = TestType(LogicalKind::kText);
+  f_.Use(changed);
+  for (int64_t id = 10; id < 20; ++id) f_.Transact({Insert(id, "x")});
+  Run();
+  ASSERT_EQ(f_.stage->held().size(), 1u);
+  f_.DropSilver("orders");
+  f_.options.max_cut_commits = 3;
+  f_.Restart();
+  ASSERT_TRUE(f_.stage->Resume("public.orders").ok());
+  Run();
+  EXPECT_THAT(f_.stage->held(), IsEmpty());
+  EXPECT_EQ(f_.Current("orders").size(), 10u);
+  f_.Transact({Insert(20, "y")});
+  Run();
+  EXPECT_EQ(f_.Current("orders").size(), 11u);
+}
+
+TEST_F(SilverStageTest, AnUnsentValueOfAnUnknownRowHoldsTheTableBack) {
+  f_.Transact({{.op = 'u', .key = Key(2), .after = R"({"id":2,"amount":"1.00"})"}});
+  Run();
+  ASSERT_EQ(f_.stage->held().size(), 1u);
+  EXPECT_THAT(f_.stage->held()[0].reason, HasSubstr("no earlier version"));
+}
+
+TEST_F(SilverStageTest, TwoTablesForOneNameAreRefused) {
+  TableSchema other = OrdersSchema();
+  other.schema = "a";
+  other.table = "b_c";
+  f_.Use(other);
+  other.schema = "a_b";
+  other.table = "c";
+  other.relation_oid = 3;
+  f_.Use(other);
+  TestEvent first = Insert(1, "x"), second = Insert(1, "x");
+  first.topic = "app.a.b_c";
+  second.topic = "app.a_b.c";
+  f_.Transact({first, second});
+  Run();
+  ASSERT_EQ(f_.stage->held().size(), 1u);
+  EXPECT_THAT(f_.stage->held()[0].reason, HasSubstr("silver.a_b_c"));
+  EXPECT_EQ(f_.Current("a_b_c").size(), 1u);
+}
+
+TEST_F(SilverStageTest, ATableWithoutRowsIsThere) {
+  TableSchema other = OrdersSchema();
+  other.table = "other";
+  other.relation_oid = 2;
+  f_.Use(other);
+  f_.Transact({Insert(1, "a")});
+  Run();
+  EXPECT_THAT(f_.Silver("other"), IsEmpty());
+  TestEvent event = Insert(1, "b");
+  event.topic = "app.public.other";
+  f_.Transact({event});
+  Run();
+  EXPECT_EQ(f_.Current("other").size(), 1u);
+}
+
+TEST_F(SilverStageTest, ATableThatIsGoneIsBuiltAgainWhenAskedFor) {
+  f_.Transact({Insert(1, "a")});
+  Run();
+  f_.DropSilver("orders");
+  f_.Transact({Update(1, "b")});
+  Run();
+  ASSERT_EQ(f_.stage->held().size(), 1u);
+  EXPECT_THAT(f_.stage->held()[0].reason, HasSubstr("is gone"));
+  ASSERT_TRUE(f_.stage->Resume("public.orders").ok());
+  Run();
+  EXPECT_THAT(f_.stage->held(), IsEmpty());
+  EXPECT_THAT(Orders(),
+              ElementsAre("id=1 name=a version=1 is_current=false is_deleted=false _op=c",
+                          "id=1 name=b version=2 is_current=true is_deleted=false _op=u"));
+}
+
+TEST_F(SilverStageTest, ARenamedTableIsHeldBack) {
+  f_.Transact({Insert(1, "a")});
+  Run();
+  TableSchema renamed = OrdersSchema();
+  renamed.table = "sales";
+  f_.Use(renamed);
+  TestEvent event = Update(1, "b");
+  event.topic = "app.public.sales";
+  f_.Transact({event});
+  Run();
+  ASSERT_EQ(f_.stage->held().size(), 1u);
+  EXPECT_THAT(f_.stage->held()[0].reason, HasSubstr("public.orders under a new name"));
+}
+
+TEST_F(SilverStageTest, ATableOfSomebodyElseIsLeftAlone) {
+  const table::NewTable foreign{.ident = MakeIdent("silver", "orders"),
+                                .location = "memory://lake/foreign",
+                                .schema = LayOut(OrdersSchema())->schema,
+                                .spec = {},
+                                .properties = {}};
+  ASSERT_TRUE(f_.catalog.Commit({table::StageCreate(foreign)}).ok());
+  f_.Transact({Insert(1, "a")});
+  Run();
+  ASSERT_EQ(f_.stage->held().size(), 1u);
+  EXPECT_THAT(f_.stage->held()[0].reason, HasSubstr("not Millrace's"));
+}
+
+TEST_F(SilverStageTest, AnotherSourceIsRefused) {
+  f_.Transact({Insert(1, "a")});
+  Run();
+  f_.system_id = 78;
+  f_.Transact({Insert(2, "b")});
+  EXPECT_EQ(f_.Run().error().kind(), ErrorKind::kFenced);
+}
+
+TEST_F(SilverStageTest, ALostRaceIsRunAgain) {
+  f_.Transact({Insert(1, "a")});
+  Run();
+  f_.Transact({Update(1, "b")});
+  f_.catalog.BeforeNextCommit([&] {
+    // Another writer has done the same work and more.
+    f_.Transact({Insert(2, "c")});
+    SilverStage other(f_.bronze, f_.lake, f_.catalog, f_.clock, {});
+    while (true) {
+      const auto report = other.RunOnce({});
+      ASSERT_TRUE(report.ok()) << report.error().ToString();
+      if (!report->did_work) break;
+    }
+  });
+  Run();
+  EXPECT_THAT(Orders(),
+              ElementsAre("id=1 name=a version=1 is_current=false is_deleted=false _op=c",
+                          "id=1 name=b version=2 is_current=true is_deleted=false _op=u",
+                          "id=2 name=c version=1 is_current=true is_deleted=false _op=c"));
+}
+
+TEST_F(SilverStageTest, FilesOfALostRaceAreGone) {
+  f_.Transact({Insert(1, "a")});
+  Run();
+  f_.Transact({Update(1, "b")});
+  f_.lake.FailWrites(ErrorKind::kOutOfSpace);
+  EXPECT_EQ(f_.Run().error().kind(), ErrorKind::kOutOfSpace);
+  f_.lake.FailWrites(std::nullopt);
+  Run();
+  EXPECT_EQ(f_.Orphans("orders"), 0);
+}
+
+TEST_F(SilverStageTest, CommitsWithoutRowsMakeFewCuts) {
+  f_.Transact({Insert(1, "a")});
+  Run();
+  const int64_t commits = f_.catalog.commits();
+  for (int i = 0; i < 5; ++i) {
+    f_.Commit({});
+    Run();
+  }
+  EXPECT_EQ(f_.catalog.commits(), commits);
+  f_.clock.Advance(3'600 * kMicrosPerSecond);
+  f_.Commit({});
+  Run();
+  EXPECT_EQ(f_.catalog.commits(), commits + 1);
+  f_.Transact({Insert(2, "b")});
+  Run();
+  EXPECT_EQ(f_.Current("orders").size(), 2u);
+}
+
+TEST_F(SilverStageTest, ASnapshotOfTwoPositionsIsFolded) {
+  const auto row = [](int64_t id, const std::string& name, int64_t ordinal) {
+    return TestEvent{
+        .op = 'r', .key = Key(id), .after = Order(id, name, "1.00"), .ordinal = ordinal};
+  };
+  // The second part was read later and meets a row of the first again.
+  f_.Commit({{.commit_lsn = 1000, .time = f_.time, .events = {row(1, "a", 0), row(2, "b", 1)}},
+             {.commit_lsn = 1500, .time = f_.time, .events = {row(2, "c", 0), row(3, "d", 1)}}},
+            true);
+  Run();
+  EXPECT_THAT(
+      SilverFixture::Lines(f_.Current("orders"), {"id", "name", "version"}),
+      ElementsAre("id=1 name=a version=1", "id=2 name=c version=2", "id=3 name=d version=1"));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "base/failpoint.h"
 #include "base/format.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "base/uuid.h"
 #include "pipeline/silver/file_decoding.h"
@@ -62,17 +63,49 @@ Result<MergeOutcome> Merge(const StepContext& context, const TableBase& base,
               LoadSnapshot(context, metadata, write_id, files, schemas, evolution));
     if (loaded) return std::move(*loaded);
   }
-  std::vector<const TableSchema*> versions;
-  for (const size_t version : schemas.of_file) versions.push_back(&schemas.versions[version]);
-  MR_ASSIGN(std::vector<DecodedFile> decoded,
-            DecodeFiles(context, files, evolution.layout(),
-                        ColumnTypes(evolution.layout(), evolution.schema()), versions));
-  MR_TRY(AddTextColumns(decoded, evolution));
+  const Layout layout = evolution.layout();
+  const std::vector<iceberg::TypePtr> types = ColumnTypes(layout, evolution.schema());
+  const auto decode = [&](size_t begin, size_t end) {
+    std::vector<const TableSchema*> versions;
+    for (size_t i = begin; i < end; ++i) versions.push_back(&schemas.versions[schemas.of_file[i]]);
+    const auto at = files.begin() + static_cast<std::ptrdiff_t>(begin);
+    return DecodeFiles(context, {at, at + static_cast<std::ptrdiff_t>(end - begin)}, layout, types,
+                       versions);
+  };
+  int64_t bytes = 0;
+  for (const BronzeFile& file : files) bytes += file.bytes;
+  const int64_t room = std::max<int64_t>(context.options.max_cut_bytes, 1);
+  PassFilter filter(layout.keyed() ? static_cast<int>((bytes + room - 1) / room) : 1);
+  std::vector<DecodedFile> whole;
+  if (filter.passes() == 1) {
+    MR_ASSIGN(whole, decode(0, files.size()));
+    MR_TRY(AddTextColumns(whole, evolution));
+  } else {
+    log::Info("silver", "{}: {} stored bytes are merged in {} passes", layout.table, bytes,
+              filter.passes());
+    for (size_t i = 0; i < files.size(); ++i) {
+      MR_ASSIGN(const std::vector<DecodedFile> parts, decode(i, i + 1));
+      MR_TRY(AddTextColumns(parts, evolution));
+      for (const DecodedFile& part : parts) MR_TRY(filter.Learn(part, layout));
+    }
+  }
+  const MergePasses passes{filter, [&](int pass) -> Result<std::vector<DecodedFile>> {
+                             if (filter.passes() == 1) return std::move(whole);
+                             std::vector<DecodedFile> reduced;
+                             for (size_t i = 0; i < files.size(); ++i) {
+                               MR_ASSIGN(std::vector<DecodedFile> parts, decode(i, i + 1));
+                               for (DecodedFile& part : parts) {
+                                 MR_TRY(filter.Reduce(part, layout, pass));
+                                 reduced.push_back(std::move(part));
+                               }
+                             }
+                             return reduced;
+                           }};
   MR_ASSIGN(const auto scd, ScdFieldIds(evolution.schema()));
   const TableAccess table{context.lake,           context.manifests,  metadata,
                           evolution.layout(),     evolution.schema(), scd,
                           context.options.threads};
-  return MergeTable(table, write_id, std::move(decoded), covered, context.options.merge);
+  return MergeTable(table, write_id, passes, covered, context.options.merge);
 }
 
 }  // namespace
@@ -128,7 +161,7 @@ Result<TableStep> StepTable(const StepContext& context, const TableIdent& ident,
   if (existing) {
     made.layout = existing->layout;
   } else {
-    MR_ASSIGN(made, LayOut(schemas.versions.front()));
+    MR_ASSIGN(made, LayOut(input.schema ? *input.schema : schemas.versions.front()));
   }
   MR_ASSIGN(TableBase base, BaseOf(context.lake, ident,
                                    existing ? std::optional(existing->loaded) : std::nullopt, [&] {

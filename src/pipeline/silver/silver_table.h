@@ -41,6 +41,7 @@ struct StepContext {
 struct TableInput {
   std::string topic, source;
   std::vector<BronzeFile> files;
+  std::optional<TableSchema> schema;  // of a table without rows so far: made empty
   int64_t mark = 0;
 };
 

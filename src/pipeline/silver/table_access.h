@@ -34,7 +34,7 @@ struct TableAccess {
 // A file of open versions that the merge may touch.
 struct CurrentFile {
   table::FileTask task;
-  bool candidate = true;  // may hold keys of the batch
+  bool candidate = false;  // may hold keys of the batch
   bool dead_known = false;
   std::vector<int64_t> dead;  // positions deleted before the merge, ascending; once known
   std::vector<int64_t> hits;  // positions that the merge closes, ascending once it is done

@@ -21,16 +21,12 @@ class Merge {
         options_(options),
         writer_(table, table.base.location, write_id, options.writer) {}
 
-  Result<MergeOutcome> Run(std::vector<DecodedFile> files, EventPosition covered) {
-    MR_ASSIGN(Batch batch, JoinFiles(std::move(files), table_.layout, table_.threads));
-    outcome_.stats.events = static_cast<int64_t>(batch.events.size());
-    if (!batch.events.empty()) outcome_.last = batch.events.back().position;
-    if (table_.layout.keyed()) {
-      MR_TRY(MergeKeyed(batch));
-    } else {
-      MR_TRY(MergeMultiset(batch, covered));
+  Result<MergeOutcome> Run(const MergePasses& passes, EventPosition covered) {
+    MR_ASSIGN(files_, PlanCurrentFiles(table_));
+    for (int pass = 0; pass < passes.filter.passes(); ++pass) {
+      MR_ASSIGN(std::vector<DecodedFile> files, passes.decode(pass));
+      MR_TRY(MergePass(std::move(files), passes.filter, pass, covered));
     }
-    if (batch.has_truncate && !all_read_) MR_TRY(CloseTheRest(batch));
     if (!outcome_.changed) return std::move(outcome_);
     MR_TRY(SettleFiles());
     MR_TRY(FoldHistory());
@@ -39,10 +35,27 @@ class Merge {
   }
 
  private:
+  Status MergePass(std::vector<DecodedFile> files, const PassFilter& filter, int pass,
+                   EventPosition covered) {
+    MR_ASSIGN(Batch batch, JoinFiles(std::move(files), table_.layout, table_.threads));
+    for (const Event& event : batch.events) {
+      if (event.op != 't' || pass == 0) ++outcome_.stats.events;
+    }
+    if (!batch.events.empty()) {
+      outcome_.last = std::max(outcome_.last, batch.events.back().position);
+    }
+    if (table_.layout.keyed()) {
+      MR_TRY(MergeKeyed(batch));
+    } else {
+      MR_TRY(MergeMultiset(batch, covered));
+    }
+    if (batch.has_truncate && !all_read_) MR_TRY(CloseTheRest(batch, filter, pass));
+    return {};
+  }
   Status MergeKeyed(Batch& batch);
   Status MergeMultiset(Batch& batch, EventPosition covered);
-  // Rows of the table that the batch does not name, closed by its truncates.
-  Status CloseTheRest(const Batch& batch);
+  // Rows of the table that the batch does not name, closed by its truncates: those of this pass.
+  Status CloseTheRest(const Batch& batch, const PassFilter& filter, int pass);
   Result<std::unique_ptr<RowSpace>> JoinRows(Batch& batch, OpenRows& rows);
   Status Write(const RowSpace& space, const std::vector<Version>& versions,
                std::vector<OutputRow> closed, const KeyIndex& keys);
@@ -83,12 +96,12 @@ Result<std::unique_ptr<RowSpace>> Merge::JoinRows(Batch& batch, OpenRows& rows) 
 
 Status Merge::MergeKeyed(Batch& batch) {
   const auto keys = static_cast<size_t>(batch.keys.size());
-  if (batch.has_truncate || keys == 0) {
-    MR_ASSIGN(files_, PlanCurrentFiles(table_, nullptr));
-  } else {
+  if (batch.has_truncate) {
+    MR_TRY(ChooseCandidates(table_, files_, nullptr));
+  } else if (keys > 0) {
     const KeyBounds bounds =
         BoundsOf(batch, table_.layout, table_.schema, std::vector<bool>(keys, true));
-    MR_ASSIGN(files_, PlanCurrentFiles(table_, &bounds));
+    MR_TRY(ChooseCandidates(table_, files_, &bounds));
   }
   MR_ASSIGN(OpenRows rows, FindOpenRows(table_, files_, batch.keys, nullptr));
   std::vector<KeyState> states(keys);
@@ -117,8 +130,8 @@ Status Merge::MergeKeyed(Batch& batch) {
   MR_ASSIGN(const std::unique_ptr<RowSpace> space, JoinRows(batch, rows));
   auto folded = Fold(batch.events, states, options_.fold, *space);
   if (!folded.ok()) return folded.error().Wrap(table_.layout.table);
-  outcome_.stats.replays = folded->replays;
-  outcome_.stats.unchanged = folded->unchanged;
+  outcome_.stats.replays += folded->replays;
+  outcome_.stats.unchanged += folded->unchanged;
 
   std::vector<OutputRow> closed;
   for (const Closing& closing : folded->closings) {
@@ -134,7 +147,7 @@ Status Merge::MergeKeyed(Batch& batch) {
 Status Merge::MergeMultiset(Batch& batch, EventPosition covered) {
   const bool takes_away = std::any_of(batch.events.begin(), batch.events.end(),
                                       [](const Event& e) { return e.op != 'c' && e.op != 'r'; });
-  MR_ASSIGN(files_, PlanCurrentFiles(table_, nullptr));
+  MR_TRY(ChooseCandidates(table_, files_, nullptr));
   OpenRows rows;
   if (takes_away && batch.epochs.size() == 1) {
     MR_ASSIGN(rows, FindOpenRows(table_, files_, batch.keys, &batch.epochs.front()));
@@ -172,8 +185,8 @@ Status Merge::MergeMultiset(Batch& batch, EventPosition covered) {
   }
   auto folded = FoldMultiset(batch.events, open, epochs, covered);
   if (!folded.ok()) return folded.error().Wrap(table_.layout.table);
-  outcome_.stats.replays = folded->replays;
-  outcome_.stats.unchanged = folded->unchanged;
+  outcome_.stats.replays += folded->replays;
+  outcome_.stats.unchanged += folded->unchanged;
 
   std::vector<OutputRow> closed;
   for (const MultisetResult::Ended& ended : folded->closings) {
@@ -229,7 +242,7 @@ Status Merge::Write(const RowSpace& space, const std::vector<Version>& versions,
   return writer_.WriteHistory(space, std::move(closed));
 }
 
-Status Merge::CloseTheRest(const Batch& batch) {
+Status Merge::CloseTheRest(const Batch& batch, const PassFilter& filter, int pass) {
   std::vector<const Event*> truncates;
   for (const Event& event : batch.events) {
     if (event.op == 't') truncates.push_back(&event);
@@ -239,7 +252,7 @@ Status Merge::CloseTheRest(const Batch& batch) {
     std::vector<OutputRow> closed;
     for (size_t i = 0; i < rows.versions.size(); ++i) {
       const OpenVersion& version = rows.versions[i];
-      if (version.key >= 0) continue;
+      if (version.key >= 0 || filter.PassOf(rows.keys[i]) != pass) continue;
       const auto first = std::find_if(truncates.begin(), truncates.end(),
                                       [&](const Event* t) { return t->position > version.from; });
       if (first == truncates.end()) continue;
@@ -333,9 +346,9 @@ Status Merge::FoldHistory() {
 }  // namespace
 
 Result<MergeOutcome> MergeTable(const TableAccess& table, const std::string& write_id,
-                                std::vector<DecodedFile> files, EventPosition covered,
+                                const MergePasses& passes, EventPosition covered,
                                 const MergeOptions& options) {
-  return Merge(table, write_id, options).Run(std::move(files), covered);
+  return Merge(table, write_id, options).Run(passes, covered);
 }
 
 }  // namespace millrace::silver

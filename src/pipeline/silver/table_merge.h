@@ -1,12 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "pipeline/silver/event_decoder.h"
 #include "pipeline/silver/fold.h"
+#include "pipeline/silver/pass_filter.h"
 #include "pipeline/silver/table_access.h"
 #include "pipeline/silver/upkeep.h"
 #include "table/data_writer.h"
@@ -31,15 +33,21 @@ struct MergeStats {
 struct MergeOutcome {
   table::SnapshotChange change;  // files only; nothing in it when the batch changed nothing
   MergeStats stats;
-  EventPosition last;    // of the newest event
-  bool changed = false;  // whether any version was opened or closed
+  EventPosition last{0, -2};  // of the newest event
+  bool changed = false;       // whether any version was opened or closed
 };
 
-// Merges the decoded files of one table into it. Writes data and delete files, commits nothing: the
-// caller stages `change`. `covered`: for tables without a key, the newest event merged before.
-// Memory grows with the batch and with the versions that it closes, not with the table.
+// The batch, pass by pass: `decode` gives the files reduced to a pass's keys, in stream order.
+struct MergePasses {
+  const PassFilter& filter;
+  std::function<Result<std::vector<DecodedFile>>(int pass)> decode;
+};
+
+// Merges a batch into one table. Writes data and delete files, commits nothing: the caller stages
+// `change`. `covered`: for tables without a key, which take one pass only, the newest event merged
+// before. Memory grows with a pass and with the versions that it closes, not with the table.
 Result<MergeOutcome> MergeTable(const TableAccess& table, const std::string& write_id,
-                                std::vector<DecodedFile> files, EventPosition covered,
+                                const MergePasses& passes, EventPosition covered,
                                 const MergeOptions& options);
 
 }  // namespace millrace::silver
