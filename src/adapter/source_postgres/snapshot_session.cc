@@ -27,6 +27,28 @@ Status Lock(Connection& connection, const std::vector<TableEntry>& tables) {
   return {};
 }
 
+// A snapshot does not protect from what PostgreSQL does outside of MVCC: a table that was rewritten
+// (ALTER TABLE, TRUNCATE, CLUSTER, VACUUM FULL) after the export reads as empty, and names are
+// today's. pg_class and pg_attribute are read as of the snapshot here, the functions answer for now.
+Status ExpectUntouched(Connection& connection, const TableEntry& table) {
+  MR_ASSIGN(
+      const Rows touched,
+      connection.Query(
+          "SELECT 1 FROM pg_class c WHERE c.relkind = 'r' AND (c.oid = $1::oid OR c.oid IN (SELECT "
+          "relid FROM pg_partition_tree($1::oid))) AND c.relfilenode IS DISTINCT FROM "
+          "pg_relation_filenode(c.oid) "
+          "UNION ALL SELECT 1 FROM pg_attribute a WHERE a.attrelid = $1::oid AND a.attnum > 0 AND "
+          "NOT a.attisdropped AND (pg_identify_object('pg_class'::regclass, a.attrelid, "
+          "a.attnum)).identity IS DISTINCT FROM (pg_identify_object('pg_class'::regclass, "
+          "a.attrelid, 0)).identity || '.' || quote_ident(a.attname)",
+          {std::to_string(table.oid)}));
+  if (touched.empty()) return {};
+  return Fail(ErrorKind::kUnavailable,
+              "snapshot of {}: the table was rewritten, truncated or altered just after the "
+              "snapshot was taken; the snapshot has to begin again",
+              table.QualifiedName());
+}
+
 Result<CapturedTable> DescribeNow(Connection& connection, const PostgresSourceOptions& options,
                                   const TableEntry& table, TypeCatalog& types) {
   MR_ASSIGN(const LiveTable live, ReadLiveTable(connection, table.oid));
@@ -137,6 +159,7 @@ Result<SnapshotSession> OpenSnapshotSession(const PostgresSourceOptions& options
   session.time = now.Int(0, 0);
   TypeCatalog types;
   for (const TableEntry& table : tables) {
+    MR_TRY(ExpectUntouched(*session.connection, table));
     MR_ASSIGN(CapturedTable described, DescribeNow(*session.connection, options, table, types));
     session.tables.push_back(std::move(described));
   }

@@ -45,7 +45,8 @@ struct SnapshotSession {
   std::vector<CapturedTable> tables;  // in the order they were given
   std::vector<SnapshotChunk> chunks;
 };
-// kPermission names the GRANT that is missing; kUnavailable: a table was dropped meanwhile.
+// kPermission names the GRANT that is missing; kUnavailable: a table was dropped,
+// rewritten or altered since the export, and the snapshot has to begin again.
 Result<SnapshotSession> OpenSnapshotSession(const PostgresSourceOptions& options,
                                             const std::vector<TableEntry>& tables,
                                             const std::string& snapshot);
