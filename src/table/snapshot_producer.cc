@@ -85,8 +85,18 @@ class Attempt {
                     *file.referenced_data_file);
       }
     }
+    // A path is live at most once (M8), and goes once.
+    std::unordered_set<std::string_view> paths;
+    const auto once = [&paths](const std::string& path) -> Status {
+      if (paths.insert(path).second) return {};
+      return Fail(ErrorKind::kInternal, "file '{}' is twice in one snapshot", path);
+    };
+    for (const auto* entries : {&change_.removed_data, &change_.removed_deletes}) {
+      for (const ManifestEntry& entry : *entries) MR_TRY(once(entry.file.path));
+    }
     for (const auto* files : {&change_.added_data, &change_.added_deletes}) {
       for (const iceberg::DataFile& file : *files) {
+        MR_TRY(once(file.path));
         const iceberg::PartitionSpec* spec = base_.FindSpec(file.spec_id);
         if (spec == nullptr || spec->fields.size() != file.partition.size()) {
           return Fail(ErrorKind::kInternal, "file '{}' does not fit partition spec {} of {}",

@@ -155,6 +155,21 @@ TEST(StageSnapshot, RemovingWhatIsNotLiveIsAConflictAndLeavesNothing) {
   EXPECT_EQ(table.store.Paths(), paths);
 }
 
+TEST(StageSnapshot, AFileTwiceInOneSnapshotIsRefused) {
+  TestTable table;
+  auto files = table.Write({"[1]", R"(["a"])", "[true]"}, kCurrent, "w1");
+  files.push_back(files[0]);
+  EXPECT_EQ(StageSnapshot(table.store, table.cache, table.loaded(), Append(files), table.now)
+                .error()
+                .kind(),
+            ErrorKind::kInternal);
+  files.pop_back();
+  table.Commit(Append(files));
+  SnapshotChange again = Append(files);  // a path never comes back, not even for itself
+  again.removed_data = {table.Plan().tasks.at(0).entry};
+  EXPECT_FALSE(StageSnapshot(table.store, table.cache, table.loaded(), again, table.now).ok());
+}
+
 TEST(StageSnapshot, AFailedWriteLeavesNothing) {
   TestTable table;
   const auto files = table.Write({"[1]", R"(["a"])", "[true]"}, kCurrent, "w1");
