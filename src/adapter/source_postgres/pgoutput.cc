@@ -55,6 +55,11 @@ class Cursor {
   bool ok_ = true;
 };
 
+// Microseconds since 2000 on the wire. A damaged message may hold any value: it wraps.
+Micros TakeTime(Cursor& in) {
+  return static_cast<Micros>(in.Take<uint64_t>() + static_cast<uint64_t>(kPostgresEpoch));
+}
+
 Error Damaged(std::string_view what) {
   return Fail(
       ErrorKind::kCorrupt,
@@ -92,7 +97,7 @@ Result<BeginMessage> ParseBegin(std::string_view message) {
   BeginMessage begin;
   const char type = in.TakeChar();
   begin.final_lsn = in.Take<uint64_t>();
-  begin.commit_time = in.Take<int64_t>() + kPostgresEpoch;
+  begin.commit_time = TakeTime(in);
   begin.xid = in.Take<uint32_t>();
   if (!in.ok() || type != 'B') return Damaged("BEGIN");
   return begin;
@@ -105,7 +110,7 @@ Result<CommitMessage> ParseCommit(std::string_view message) {
   in.TakeChar();  // flags, unused
   commit.commit_lsn = in.Take<uint64_t>();
   commit.end_lsn = in.Take<uint64_t>();
-  commit.commit_time = in.Take<int64_t>() + kPostgresEpoch;
+  commit.commit_time = TakeTime(in);
   if (!in.ok() || type != 'C') return Damaged("COMMIT");
   return commit;
 }
