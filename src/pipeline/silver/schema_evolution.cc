@@ -10,8 +10,9 @@ namespace millrace::silver {
 namespace {
 
 constexpr std::string_view kCure =
-    "the table is held back; to load it anew, drop the Silver table and resume, or undo the change "
-    "at the source and resume";
+    "the table is held back. Undo the change at the source and resume; or begin anew at this "
+    "change: drop the Silver table, resume, and update every row at the source once (UPDATE t SET "
+    "c = c), for rows that are not sent again would be missing";
 
 int32_t NextSchemaId(const iceberg::TableMetadata& base) {
   int32_t highest = -1;
