@@ -1,6 +1,8 @@
 #include "adapter/source_postgres/postgres_source.h"
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "adapter/source_postgres/key_types.h"
@@ -12,6 +14,9 @@
 
 namespace millrace::postgres {
 namespace {
+
+constexpr Micros kCatalogLag = 2'000'000;  // how long a commit may take from the WAL to visibility
+constexpr Micros kCatalogStep = 10'000;
 
 Status CheckServer(Connection& connection) {
   if (connection.server_version() < 140000) {
@@ -41,9 +46,16 @@ Result<std::unique_ptr<PostgresSource>> PostgresSource::Open(PostgresSourceOptio
   std::unique_ptr<PostgresSource> source(new PostgresSource(std::move(options)));
   MR_ASSIGN(source->catalog_, Connection::Open(source->options_, Connection::Mode::kSql));
   MR_TRY(CheckServer(*source->catalog_));
-  for (const TableSchema& schema : source->options_.known_schemas)
-    source->known_[schema.relation_oid] = schema;
+  for (const TableSchema& schema : source->options_.known_schemas) source->Remember(schema);
   return source;
+}
+
+void PostgresSource::Remember(const TableSchema& schema) {
+  int16_t& high_water = high_water_[schema.relation_oid];
+  for (const SourceColumn& column : schema.columns) {
+    high_water = std::max(high_water, column.attnum);
+  }
+  known_[schema.relation_oid] = schema;
 }
 
 PostgresSource::~PostgresSource() {
@@ -196,7 +208,7 @@ Status PostgresSource::Snapshot(RecordSink& sink,
   if (!created_slot_) return Fail(ErrorKind::kInternal, "snapshot without a slot of its own");
   MR_ASSIGN(const SnapshotResult result,
             ReadSnapshot(options_, tables_, *created_slot_, sink, progress, stop));
-  for (const TableSchema& schema : result.schemas) known_[schema.relation_oid] = schema;
+  for (const TableSchema& schema : result.schemas) Remember(schema);
   const Lsn point = created_slot_->consistent_point;
   SourcePosition position{.system_id = system_.system_id,
                           .timeline = system_.timeline,
@@ -268,10 +280,21 @@ Result<std::unique_ptr<CapturedTable>> PostgresSource::Resolve(const RelationMes
 Result<std::unique_ptr<CapturedTable>> PostgresSource::ResolveOnce(
     const RelationMessage& relation) {
   const std::string name = relation.schema + "." + relation.table;
-  MR_ASSIGN(const LiveTable live, ReadLiveTable(*catalog_, relation.oid));
+  MR_ASSIGN(LiveTable live, ReadLiveTable(*catalog_, relation.oid));
   const auto known = known_.find(relation.oid);
   const TableSchema* previous = known == known_.end() ? nullptr : &known->second;
-  const auto reconciled = ReconcileColumns(name, previous, relation.columns, live.columns);
+  auto reconciled =
+      ReconcileColumns(name, previous, relation.columns,
+                       WithoutLongGone(live.columns, previous, high_water_[relation.oid]));
+  // A commit is sent as soon as it is in the WAL, and seen by others a moment later: the catalog
+  // may not show yet what the stream has.
+  for (Micros waited = 0; !reconciled.ok() && waited < kCatalogLag; waited += kCatalogStep) {
+    std::this_thread::sleep_for(std::chrono::microseconds(kCatalogStep));
+    MR_ASSIGN(live, ReadLiveTable(*catalog_, relation.oid));
+    reconciled =
+        ReconcileColumns(name, previous, relation.columns,
+                         WithoutLongGone(live.columns, previous, high_water_[relation.oid]));
+  }
   if (!reconciled.ok()) {
     if (!managed_ || live.columns.empty()) return reconciled.error();
     // Its rows as they are now say for certain what the stream cannot: what changed in between is
@@ -300,7 +323,7 @@ Result<std::unique_ptr<CapturedTable>> PostgresSource::ResolveOnce(
     log::Info("capture", "table {}: {} columns, schema {}", name, described.schema.columns.size(),
               Fingerprint(described.schema));
   }
-  known_[relation.oid] = described.schema;
+  Remember(described.schema);
   auto table = std::make_unique<CapturedTable>(Capture(options_.name, std::move(described.schema),
                                                        described.delimiters, described.identity));
   table->pending = watcher_->IsPending(relation.oid);
