@@ -183,6 +183,10 @@ Status FileDecoder::Value(od::object value, Event event) {
   }
   od::object source;
   MR_TRY(Json(value["source"].get_object().get(source)));
+  std::string_view snapshot;
+  const simdjson::error_code found = source["snapshot"].get_string().get(snapshot);
+  if (found != simdjson::NO_SUCH_FIELD) MR_TRY(Json(found));
+  event.snapshot = snapshot == "true";
   uint64_t commit_lsn = 0;
   MR_TRY(Json(source["ts_us"].get_int64().get(event.time)));
   MR_TRY(Json(source["commit_lsn"].get_uint64().get(commit_lsn)));
@@ -194,7 +198,8 @@ Status FileDecoder::Value(od::object value, Event event) {
     return Damaged("op is none of c, u, d, r, t");
   }
   event.op = op[0];
-  if (event.op == 'r') event.position.ordinal = -1;
+  event.snapshot = event.op == 'r' || (event.op == 't' && event.snapshot);
+  if (event.snapshot) event.position.ordinal = event.op == 'r' ? -1 : -2;
   if ((event.op == 'c' || event.op == 'u' || event.op == 'r') != (event.row >= 0))
     return Damaged("op and 'after' do not agree");
   if (keyed_ && event.op != 't' && event.key < 0)

@@ -58,7 +58,7 @@ class Folder {
   };
 
   static bool SameTransaction(const Event& a, const Event& b) {
-    return a.position.commit_lsn == b.position.commit_lsn && (a.op == 'r') == (b.op == 'r');
+    return a.position.commit_lsn == b.position.commit_lsn && a.snapshot == b.snapshot;
   }
   Key& At(int32_t key) { return keys_[static_cast<size_t>(key)]; }
 

@@ -30,6 +30,7 @@ Event At(Lsn lsn, int64_t ordinal, char op, int32_t key, int32_t row = -1) {
   event.position = {lsn, ordinal};
   event.time = static_cast<Micros>(lsn) * 10;
   event.op = op;
+  event.snapshot = ordinal < 0;
   event.key = key;
   event.row = row;
   return event;
@@ -182,6 +183,17 @@ TEST(FoldTest, SnapshotRowsInsertIfAbsentElseCompare) {
   EXPECT_THAT(Of(result), ElementsAre(Brief{0, 0, 1, 50, 50, true, false, 'r'},
                                       Brief{2, 2, 2, 50, 0, false, false, 'r'},
                                       Brief{0, 3, 2, 50, 0, false, false, 'u'}));
+}
+
+TEST(FoldTest, ATableThatIsReadAgainChangesOnlyWhatDiffers) {
+  // Key 0 is as it was, key 1 differs, key 2 is gone.
+  const auto result = Folded({At(5, -2, 't', -1), At(5, -1, 'r', 0, 0), At(5, -1, 'r', 1, 1)},
+                             {Open(2, 1, 1, {1, 0}), Open(3, 1, 1, {1, 0}), Open(4, 1, 1, {1, 0})},
+                             NumberedRows({10, 11, 10, 99, 12}));
+  EXPECT_THAT(Of(result), ElementsAre(Brief{1, 1, 2, 50, 0, false, false, 'r'}));
+  ASSERT_EQ(result.closings.size(), 2u);
+  EXPECT_EQ(result.closings[0].key + result.closings[1].key, 3);
+  EXPECT_EQ(result.closings[0].deleted + result.closings[1].deleted, 1);
 }
 
 TEST(FoldTest, UnchangedUpdatesAreKeptWhenAskedFor) {

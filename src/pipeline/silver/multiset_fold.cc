@@ -21,7 +21,7 @@ class MultisetFolder {
       size_t end = begin + 1;
       while (end < events.size() &&
              events[end].position.commit_lsn == events[begin].position.commit_lsn &&
-             (events[end].op == 'r') == (events[begin].op == 'r')) {
+             events[end].snapshot == events[begin].snapshot) {
         ++end;
       }
       for (size_t i = begin; i < end; ++i) {

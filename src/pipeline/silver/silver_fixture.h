@@ -22,6 +22,7 @@ struct TestEvent {
   char op = 'c';
   std::string key = "null", before = "null", after = "null", headers = "null";  // JSON
   int64_t ordinal = 0;
+  bool snapshot = false;  // as source.snapshot says
 };
 struct TestTransaction {
   Lsn commit_lsn = 0;

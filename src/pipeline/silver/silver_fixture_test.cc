@@ -80,12 +80,12 @@ std::string SilverFixture::LineOf(const TestTransaction& transaction, const Test
                                   int64_t offset) const {
   return Format(
       R"({{"offset":{},"timestamp":{},"key":{},"value":{{"before":{},"after":{},"source":{{"version":"millrace-0.1","ts_ms":{},)"
-      R"("sequence":null,"ts_us":{},"ts_ns":{}000,"lsn":7,"xmin":null,"commit_lsn":{},"ordinal":{}}},"transaction":null,"op":"{}",)"
+      R"("snapshot":"{}","sequence":null,"ts_us":{},"ts_ns":{}000,"lsn":7,"xmin":null,"commit_lsn":{},"ordinal":{}}},"transaction":null,"op":"{}",)"
       R"("ts_ms":1}},"headers":{}}})"
       "\n",
       offset, transaction.time / 1000, event.key, event.before, event.after,
-      transaction.time / 1000, transaction.time, transaction.time, transaction.commit_lsn,
-      event.ordinal, event.op, event.headers);
+      transaction.time / 1000, event.snapshot || event.op == 'r', transaction.time,
+      transaction.time, transaction.commit_lsn, event.ordinal, event.op, event.headers);
 }
 
 void SilverFixture::Commit(const std::vector<TestTransaction>& transactions, bool snapshot) {

@@ -244,6 +244,21 @@ TEST_F(SilverStageTest, TwoTablesForOneNameAreRefused) {
   EXPECT_EQ(f_.Current("a_b_c").size(), 1u);
 }
 
+TEST_F(SilverStageTest, ATableThatIsReadAgain) {
+  f_.Transact({Insert(1, "a"), Insert(2, "b"), Insert(3, "c")});
+  Run();
+  const auto row = [](int64_t id, const std::string& name) {
+    return TestEvent{.op = 'r', .key = Key(id), .after = Order(id, name, "1.00")};
+  };
+  f_.Transact({{.op = 't', .snapshot = true}, row(1, "a"), row(2, "changed")});
+  Run();
+  EXPECT_THAT(Orders(),
+              ElementsAre("id=1 name=a version=1 is_current=true is_deleted=false _op=c",
+                          "id=2 name=b version=1 is_current=false is_deleted=false _op=c",
+                          "id=2 name=changed version=2 is_current=true is_deleted=false _op=r",
+                          "id=3 name=c version=1 is_current=false is_deleted=true _op=c"));
+}
+
 TEST_F(SilverStageTest, ATableWithoutRowsIsThere) {
   TableSchema other = OrdersSchema();
   other.table = "other";
