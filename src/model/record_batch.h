@@ -34,6 +34,8 @@ struct Record {
 struct RecordBatch {
   ByteBuffer bytes;
   std::vector<Record> records;
+  // Those of the records. A batch without records may name tables as well: their schemas become
+  // durable with the next commit, though no file names them yet.
   std::vector<StreamPtr> streams;
   // Set when the batch ends at a source commit (or an idle keepalive): everything up to here has been handed over. Bronze may
   // commit at such a point and only there. A transaction may span many batches.

@@ -216,6 +216,13 @@ Status PostgresSource::Snapshot(RecordSink& sink,
                           .resume_lsn = point,
                           .commit_time = result.time};
   RecordBatch last;
+  // Tables without rows are named too, so that they are tables of the lake from the start.
+  for (const TableSchema& schema : result.schemas) {
+    last.streams.push_back(std::make_shared<const millrace::Stream>(
+        millrace::Stream{.topic = TopicName(options_.name, schema.schema, schema.table),
+                         .schema = schema,
+                         .fingerprint = Fingerprint(schema)}));
+  }
   last.ends_snapshot = true;
   last.ends_at = position;
   MR_FAILPOINT("capture.snapshot_read");

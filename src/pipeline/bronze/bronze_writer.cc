@@ -190,6 +190,9 @@ Status BronzeWriter::TakeBatch(RecordBatch batch) {
     MR_TRY(builder_.Add(batch));
     at_boundary_ = false;
   }
+  if (batch.records.empty()) {
+    named_.insert(named_.end(), batch.streams.begin(), batch.streams.end());
+  }
   if (batch.ends_at) {
     moved_ = moved_ || !boundary_ || batch.ends_at->resume_lsn != boundary_->resume_lsn || builder_.records() > 0;
     boundary_ = batch.ends_at;
@@ -210,6 +213,7 @@ Status BronzeWriter::HandOver(int64_t ticket) {
     builder_.set_snapshot(false);
   }
   ends_snapshot_ = moved_ = false;
+  work.tables = std::exchange(named_, {});
   work.commit = CommitMark{boundary_, snapshot_state_};
   work.ticket = ticket;
   return Pass(std::move(work));
@@ -237,6 +241,7 @@ void BronzeWriter::Commit() {
 
 Status BronzeWriter::Do(Work work) {
   MR_TRY(committer_.Store(std::move(work.files)));
+  for (const StreamPtr& table : work.tables) MR_TRY(committer_.StoreSchema(*table));
   if (work.commit) {
     MR_TRY(committer_.Commit(*work.commit));
     last_commit_at_ = Steady::now();

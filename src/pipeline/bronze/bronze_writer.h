@@ -58,6 +58,7 @@ class BronzeWriter final : public DurableSink {
   };
   struct Work {
     std::vector<ClosedFile> files;
+    std::vector<StreamPtr> tables;  // named without records
     std::optional<CommitMark> commit;
     int64_t records = 0, bytes = 0;
     int64_t ticket = 0;
@@ -87,6 +88,7 @@ class BronzeWriter final : public DurableSink {
   CommitBuilder builder_;
   bool snapshot_ = false;  // between BeginSnapshot and the batch that ends it
   bool at_boundary_ = false, ends_snapshot_ = false, moved_ = false;
+  std::vector<StreamPtr> named_;  // tables without records, for the next commit
   std::optional<SourcePosition> boundary_;
   SnapshotState snapshot_state_;
   Steady::time_point first_record_at_, last_input_at_;

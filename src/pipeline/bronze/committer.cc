@@ -15,16 +15,16 @@ constexpr size_t kStores = 8;  // at a time
 
 }  // namespace
 
-Status Committer::StoreSchema(const ClosedFile& closed) {
-  const std::pair<std::string, std::string> schema{closed.file.topic, closed.file.schema};
-  if (schemas_.contains(schema)) return {};
-  MR_TRY(commitlog::WriteSchema(*store_, schema.first, closed.stream->schema));
-  schemas_.insert(schema);
+Status Committer::StoreSchema(const Stream& stream) {
+  const std::pair<std::string, std::string> name{stream.topic, stream.fingerprint};
+  if (schemas_.contains(name)) return {};
+  MR_TRY(commitlog::WriteSchema(*store_, stream.topic, stream.schema));
+  schemas_.insert(name);
   return {};
 }
 
 Status Committer::Store(std::vector<ClosedFile> files) {
-  for (const ClosedFile& closed : files) MR_TRY(StoreSchema(closed));
+  for (const ClosedFile& closed : files) MR_TRY(StoreSchema(*closed.stream));
   std::vector<Status> done(files.size());
   std::atomic<size_t> next = 0;
   const auto store = [&] {

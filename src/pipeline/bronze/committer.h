@@ -28,6 +28,8 @@ class Committer {
   Committer(ObjectStore& store, commitlog::Writer log, Durable durable)
       : store_(&store), log_(std::move(log)), durable_(std::move(durable)) {}
 
+  // Makes a table's schema durable; a second time costs nothing.
+  Status StoreSchema(const Stream& stream);
   // Files that the next commit will name. Several at a time: a disk syncs eight files in little more time than one.
   Status Store(std::vector<ClosedFile> files);
   // Commits what was stored since the last commit.
@@ -37,7 +39,6 @@ class Committer {
   const commitlog::State& state() const { return log_.state(); }
 
  private:
-  Status StoreSchema(const ClosedFile& closed);
   Status Confirm(const CommitMark& mark);
 
   ObjectStore* const store_;
