@@ -26,25 +26,30 @@ Result<std::string> StoredLast(ObjectStore& bronze, const std::string& topic) {
 
 Result<std::vector<TableSchema>> ReadNewestSchemas(ObjectStore& bronze) {
   MR_ASSIGN(const commitlog::State state, commitlog::Recover(bronze));
-  std::map<std::string, std::string> fingerprints;
-  for (const auto& [topic, offset] : state.next_offsets) fingerprints[topic] = "";
+  std::map<std::string, std::vector<std::string>> versions;
+  for (const auto& [topic, offset] : state.next_offsets) versions[topic];
   for (int64_t number = std::max<int64_t>(0, state.number - kCommits); number < state.number;) {
     MR_ASSIGN(const std::vector<BronzeCommit> commits,
               commitlog::ReadAfter(bronze, number, kCommits));
     if (commits.empty()) break;
     for (const BronzeCommit& commit : commits) {
-      for (const BronzeFile& file : commit.files) fingerprints[file.topic] = file.schema;
+      for (const BronzeFile& file : commit.files) {
+        std::vector<std::string>& of_topic = versions[file.topic];
+        if (of_topic.empty() || of_topic.back() != file.schema) of_topic.push_back(file.schema);
+      }
     }
     number = commits.back().number;
   }
   std::vector<TableSchema> schemas;
-  for (auto& [topic, fingerprint] : fingerprints) {
-    if (fingerprint.empty()) {
-      MR_ASSIGN(fingerprint, StoredLast(bronze, topic));
+  for (auto& [topic, of_topic] : versions) {
+    if (of_topic.empty()) {
+      MR_ASSIGN(const std::string last, StoredLast(bronze, topic));
+      if (!last.empty()) of_topic.push_back(last);
     }
-    if (fingerprint.empty()) continue;
-    MR_ASSIGN(TableSchema schema, commitlog::ReadSchema(bronze, topic, fingerprint));
-    schemas.push_back(std::move(schema));
+    for (const std::string& fingerprint : of_topic) {
+      MR_ASSIGN(TableSchema schema, commitlog::ReadSchema(bronze, topic, fingerprint));
+      schemas.push_back(std::move(schema));
+    }
   }
   return schemas;
 }

@@ -8,8 +8,8 @@
 
 namespace millrace::app {
 
-// The newest version of each table that Bronze holds events of: from the last thousand commits, and
-// for tables that these do not name, the schema that was stored last.
+// The newest versions of each table that Bronze holds events of, oldest first: those of the last
+// thousand commits, and for tables that these do not name, the schema that was stored last.
 Result<std::vector<TableSchema>> ReadNewestSchemas(ObjectStore& bronze);
 
 }  // namespace millrace::app

@@ -42,7 +42,7 @@ struct PostgresSourceOptions {
   int64_t catch_up_bytes = 64 << 20;
 
   // The last table versions that Bronze knows (its _schemas), so that columns keep their identity
-  // over a restart.
+  // over a restart. Several versions of a table come oldest first.
   std::vector<TableSchema> known_schemas;
 };
 

@@ -41,6 +41,8 @@ class PostgresSource final : public Source {
   explicit PostgresSource(PostgresSourceOptions options) : options_(std::move(options)) {}
 
   void CloseStream();
+  // The version of a table from here on.
+  void Remember(const TableSchema& schema);
   Status CheckKeys();
   Status CreatePublications();
   Status KeepPublications();
@@ -68,7 +70,8 @@ class PostgresSource final : public Source {
   std::optional<SourcePosition> start_;  // where streaming begins
   bool managed_ = false;                 // the publication is ours to change
   TypeCatalog types_;
-  std::map<uint32_t, TableSchema> known_;  // by relation oid: the version before
+  std::map<uint32_t, TableSchema> known_;   // by relation oid: the version before
+  std::map<uint32_t, int16_t> high_water_;  // by relation oid: the highest attnum of any version
 
   // Stays open after Stream returned, so that what is confirmed then still reaches the slot; until
   // Prepare or the end of this object.

@@ -81,6 +81,16 @@ Result<std::vector<int16_t>> WithoutCatalog(const std::string& table, const Tabl
 
 }  // namespace
 
+std::vector<LiveColumn> WithoutLongGone(std::vector<LiveColumn> live, const TableSchema* previous,
+                                        int16_t high_water) {
+  if (previous == nullptr) return live;
+  std::erase_if(live, [&](const LiveColumn& column) {
+    return column.dropped && column.attnum <= high_water &&
+           FindPrevious(previous, column.attnum) == nullptr;
+  });
+  return live;
+}
+
 Result<std::vector<int16_t>> ReconcileColumns(const std::string& table, const TableSchema* previous,
                                               const std::vector<RelationColumn>& relation,
                                               const std::vector<LiveColumn>& live) {

@@ -21,6 +21,12 @@ struct LiveColumn {
   bool generated = false;  // stored generated columns are not streamed
 };
 
+// The catalog's rows without those that were dropped before `previous`, and so cannot be in what
+// the stream describes after it: dropped, not in `previous`, and at most `high_water`, the highest
+// attnum of any version up to `previous`. Pure.
+std::vector<LiveColumn> WithoutLongGone(std::vector<LiveColumn> live, const TableSchema* previous,
+                                        int16_t high_water);
+
 // Which attnum each column of a RELATION message has. The message names columns in attnum order but
 // has no attnums, and describes the table as it was at its place in the WAL, while the catalog
 // shows it as it is now: columns may have been renamed, retyped, added at the end, or dropped

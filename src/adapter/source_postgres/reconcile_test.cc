@@ -117,6 +117,18 @@ TEST(Reconcile, WithoutAKnownVersionADroppedColumnMayBeAnything) {
             kRefused);
 }
 
+TEST(Reconcile, WhatWasGoneBeforeCannotComeBack) {
+  // Column 3 was seen, and then no more. A fourth one, which the catalog has under a later name, is
+  // not it.
+  const TableSchema known = Known({{1, "a", kInt}, {2, "b", kInt}});
+  const std::vector<LiveColumn> live = {Live(1, "a"), Live(2, "b"), Dropped(3), Live(4, "g")};
+  const std::vector<RelationColumn> relation = {Col("a"), Col("b"), Col("f")};
+  EXPECT_EQ(Match(&known, relation, live), kRefused);
+  EXPECT_THAT(Match(&known, relation, WithoutLongGone(live, &known, 3)), ElementsAre(1, 2, 4));
+  EXPECT_EQ(WithoutLongGone(live, &known, 2).size(), 4u);
+  EXPECT_EQ(WithoutLongGone(live, nullptr, 3).size(), 4u);
+}
+
 TEST(Reconcile, ColumnsThatCannotBeAreRefused) {
   EXPECT_EQ(Match(nullptr, {Col("a"), Col("b")}, {Live(1, "a")}), kRefused);
 }

@@ -298,8 +298,7 @@ Status PostgresSource::ReadArrival(TableWatcher& watcher, ChangeDecoder& decoder
     if (!read.ok())
       return read.error().Wrap("rows of new table " + table.stream->schema.QualifiedName());
   }
-  for (const CapturedTable& table : session.tables)
-    known_[table.stream->schema.relation_oid] = table.stream->schema;
+  for (const CapturedTable& table : session.tables) Remember(table.stream->schema);
   last.ordinal = std::max<int64_t>(last.ordinal, 0);
   decoder.SnapshotPut(last);
   if (decoder.mid_transaction()) {
