@@ -9,6 +9,13 @@ from harness.scenario import Runner
 FILES = sorted(pathlib.Path(__file__).parent.glob("*.test"))
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
+def case(file):
+    """A scenario whose first line says "Known gap" must fail: when it does not, the line has to go."""
+    first = file.read_text().splitlines()[0]
+    gap = first.startswith("# Known gap:")
+    return pytest.param(file, id=file.stem, marks=pytest.mark.xfail(strict=True, reason=first[2:]) if gap else ())
+
+
+@pytest.mark.parametrize("file", [case(file) for file in FILES])
 def test_scenario(file, audit, millrace):
     Runner(file, millrace, audit).run()
