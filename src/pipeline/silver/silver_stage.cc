@@ -160,7 +160,7 @@ Result<StageReport> SilverStage::TryOnce(std::stop_token stop) {
   if (input.files == 0 && state_->mark.cut != 0 &&
       clock_.Now() - state_->cuts->metadata.last_updated_ms * 1000 < options_.idle_cut_after) {
     idle_upto_ = input.to;
-    return StageReport{};
+    return TryOnce(stop);  // the cut may have ended before a large commit: what comes then?
   }
   return Publish(input, std::move(files), stop);
 }
