@@ -45,7 +45,7 @@ def merge_and_gold(setting: Setting, spark: bool) -> None:
         theirs = measure(setting.work / "spark", rows, transactions * 100)
         baseline = "measured"
     else:
-        theirs, baseline = SPARK_RECORDED_MERGE_S, "recorded"
+        theirs, baseline = [s / setting.scale for s in SPARK_RECORDED_MERGE_S], "recorded"
     figures = {"rows": rows, "changes": changes, "initial_load": [load], "millrace": runs, "spark_s": theirs, "spark_is": baseline}
     setting.report(f"merge_vs_spark_{baseline}", statistics.median(theirs) / median_wall(runs), "times", 10, True, figures)
     setting.report("merge_seconds", median_wall(runs), "s", statistics.median(theirs) / 10, False, figures)
