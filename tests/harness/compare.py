@@ -151,7 +151,10 @@ def silver_values(silver: pa.Table, columns: tuple[Column, ...]) -> list[tuple]:
     texts = []
     for column in _streamed(columns):
         if column.name not in silver.column_names:
-            raise Mismatch(f"column {column.name!r} is missing; there are {silver.column_names}")
+            # PostgreSQL says nothing of a new column before the first row that is written under it: until then it may be
+            # absent, which is NULL to a reader. A value that the source has there still makes a difference below.
+            texts.append([None] * silver.num_rows)
+            continue
         text = pgtext.column_texts(silver[column.name], column.type)
         if (exact := f"{column.name}__pg") in silver.column_names:
             text = [t if x is None else x for t, x in zip(text, silver[exact].to_pylist())]
