@@ -47,6 +47,52 @@ TEST(Json, QuotesEveryByte) {
   EXPECT_EQ(out.view(), "\"\\u0001\\u001F\\b\\\"\\\\/é\"");
 }
 
+// The vector, word and byte paths must agree: every special character at every place of strings of
+// every length around the block sizes.
+TEST(Json, QuotesAtEveryPlace) {
+  for (size_t n = 0; n < 70; ++n) {
+    for (size_t place = 0; place < n; ++place) {
+      for (const char special : {'"', '\\', '\n', '\x01', '\x1f', ' ', '\x7f', '\xc3'}) {
+        std::string text(n, 'a');
+        text[place] = special;
+        std::string expected = "\"" + text.substr(0, place);
+        switch (special) {
+          case '"':
+            expected += "\\\"";
+            break;
+          case '\\':
+            expected += "\\\\";
+            break;
+          case '\n':
+            expected += "\\n";
+            break;
+          case '\x01':
+            expected += "\\u0001";
+            break;
+          case '\x1f':
+            expected += "\\u001F";
+            break;
+          default:
+            expected += special;
+        }
+        expected += text.substr(place + 1) + "\"";
+        ByteBuffer out;
+        json::AppendQuoted(out, text);
+        ASSERT_EQ(out.view(), expected) << n << " " << place;
+      }
+    }
+  }
+}
+
+TEST(Json, QuotesLongTextInPieces) {
+  std::string text(100'000, '"');
+  ByteBuffer out;
+  json::AppendQuoted(out, text);
+  ASSERT_EQ(out.size(), 200'002u);
+  EXPECT_EQ(out.view().substr(0, 5), "\"\\\"\\\"");
+  EXPECT_EQ(out.view().back(), '"');
+}
+
 TEST(Compression, RoundTripsAndDetectsDamage) {
   std::string text;
   for (int i = 0; i < 50000; ++i) text += "line " + std::to_string(i * 7919) + "\n";

@@ -1,4 +1,5 @@
 #include "adapter/source_postgres/value_encoder.h"
+#include "codec/json.h"
 
 // PostgreSQL's array text (documentation section 8.15.6): {1,NULL,"a \"quoted\" one"}, nested
 // braces for more dimensions, and [2:3]={...} before a lower bound that is not 1.
@@ -7,7 +8,7 @@ namespace {
 
 bool TextInstead(std::string_view text, size_t start, ByteBuffer& out) {
   out.Truncate(start);
-  AppendJsonString(text, out);
+  json::AppendQuoted(out, text);
   return false;
 }
 

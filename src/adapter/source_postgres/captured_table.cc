@@ -1,11 +1,13 @@
 #include "adapter/source_postgres/captured_table.h"
 
+#include "codec/json.h"
+
 namespace millrace::postgres {
 namespace {
 
 std::string Quoted(std::string_view text) {
   ByteBuffer out;
-  AppendJsonString(text, out);
+  json::AppendQuoted(out, text);
   return std::string(out.view());
 }
 

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "base/format.h"
+#include "codec/json.h"
 
 namespace millrace::postgres {
 namespace {
@@ -11,7 +12,7 @@ constexpr std::string_view kVersion = "millrace-0.1";
 
 std::string Quoted(std::string_view text) {
   ByteBuffer out;
-  AppendJsonString(text, out);
+  json::AppendQuoted(out, text);
   return std::string(out.view());
 }
 

@@ -2,14 +2,12 @@
 
 #include <array>
 #include <charconv>
+#include <cstring>
 #include <limits>
 #include <optional>
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 #include "base/time.h"
+#include "codec/json.h"
 
 namespace millrace::postgres {
 namespace {
@@ -88,7 +86,7 @@ std::optional<int64_t> DaysWithEra(const Date& date, std::string_view rest) {
 // --- encoders, in the order of LogicalKind ---
 
 bool EncodeText(const ValueEncoder&, std::string_view text, ByteBuffer& out) {
-  AppendJsonString(text, out);
+  json::AppendQuoted(out, text);
   return true;
 }
 
@@ -98,7 +96,7 @@ bool EncodeBool(const ValueEncoder&, std::string_view text, ByteBuffer& out) {
   } else if (text == "f") {
     AppendRaw("false", out);
   } else {
-    AppendJsonString(text, out);
+    json::AppendQuoted(out, text);
     return false;
   }
   return true;
@@ -111,7 +109,7 @@ bool EncodeInteger(const ValueEncoder&, std::string_view text, ByteBuffer& out) 
   if (number) {
     AppendRaw(text, out);
   } else {
-    AppendJsonString(text, out);
+    json::AppendQuoted(out, text);
   }
   return number;
 }
@@ -144,7 +142,7 @@ bool EncodeFloat(const ValueEncoder&, std::string_view text, ByteBuffer& out) {
   if (IsJsonNumber(text)) {
     AppendRaw(text, out);
   } else {
-    AppendJsonString(text, out);
+    json::AppendQuoted(out, text);
   }
   return true;
 }
@@ -155,7 +153,7 @@ bool EncodeNumeric(const ValueEncoder&, std::string_view text, ByteBuffer& out) 
   if (plain) {
     AppendPlainQuoted(text, out);
   } else {
-    AppendJsonString(text, out);
+    json::AppendQuoted(out, text);
   }
   return plain;
 }
@@ -174,7 +172,7 @@ bool EncodeBytes(const ValueEncoder&, std::string_view text, ByteBuffer& out) {
     return table;
   }();
   if (text.size() < 2 || text[0] != '\\' || text[1] != 'x' || text.size() % 2 != 0) {
-    AppendJsonString(text, out);
+    json::AppendQuoted(out, text);
     return false;
   }
   const auto* hex = reinterpret_cast<const unsigned char*>(text.data()) + 2;
@@ -205,7 +203,7 @@ bool EncodeBytes(const ValueEncoder&, std::string_view text, ByteBuffer& out) {
   }
   *to++ = '"';
   if (damage > 15) {
-    AppendJsonString(text, out);
+    json::AppendQuoted(out, text);
     return false;
   }
   out.Advance(static_cast<size_t>(to - start));
@@ -220,7 +218,7 @@ bool EncodeDate(const ValueEncoder&, std::string_view text, ByteBuffer& out) {
       return true;
     }
   }
-  AppendJsonString(text, out);
+  json::AppendQuoted(out, text);
   return false;
 }
 
@@ -228,7 +226,7 @@ bool EncodeTime(const ValueEncoder&, std::string_view text, ByteBuffer& out) {
   std::string_view rest = text;
   const auto micros = TakeTime(rest);
   if (!micros || !rest.empty()) {
-    AppendJsonString(text, out);
+    json::AppendQuoted(out, text);
     return false;
   }
   AppendInteger(*micros, out);
@@ -249,7 +247,7 @@ bool EncodeTimestamp(const ValueEncoder&, std::string_view text, ByteBuffer& out
       }
     }
   }
-  AppendJsonString(text, out);
+  json::AppendQuoted(out, text);
   return false;
 }
 
@@ -261,7 +259,7 @@ bool EncodeTimestampTz(const ValueEncoder&, std::string_view text, ByteBuffer& o
                      (n == 22 || text[19] == '.') && text[n - 3] == '+' && text[n - 2] == '0' &&
                      text[n - 1] == '0';
   if (!shape) {
-    AppendJsonString(text, out);
+    json::AppendQuoted(out, text);
     return false;
   }
   char* to = out.Space(32);
@@ -309,106 +307,7 @@ ValueEncoder::Function ScalarFunction(LogicalKind kind) {
   return EncodeText;  // unreachable: the switch is exhaustive
 }
 
-// One character of a JSON string, escaped as Jackson does; writes at most 6 bytes.
-char* EscapeOne(unsigned char c, char* to) {
-  static constexpr char kHex[] = "0123456789ABCDEF";
-  if (c >= 0x20 && c != '"' && c != '\\') {
-    *to++ = static_cast<char>(c);
-    return to;
-  }
-  *to++ = '\\';
-  switch (c) {
-    case '\b':
-      *to++ = 'b';
-      break;
-    case '\t':
-      *to++ = 't';
-      break;
-    case '\n':
-      *to++ = 'n';
-      break;
-    case '\f':
-      *to++ = 'f';
-      break;
-    case '\r':
-      *to++ = 'r';
-      break;
-    case '"':
-      *to++ = '"';
-      break;
-    case '\\':
-      *to++ = '\\';
-      break;
-    default:
-      std::memcpy(to, "u00", 3);
-      to[3] = kHex[c >> 4];
-      to[4] = kHex[c & 15];
-      to += 5;
-  }
-  return to;
-}
-
-// Copies n bytes escaped to `to`, which has room for 6 n bytes and 16 more. Returns the end.
-char* EscapeInto(const char* from, size_t n, char* to) {
-  const char* const end = from + n;
-#ifdef __SSE2__
-  const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'),
-                control = _mm_set1_epi8(0x1F);
-  while (end - from >= 16) {
-    const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), block);
-    const __m128i special =
-        _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(block, quote), _mm_cmpeq_epi8(block, backslash)),
-                     _mm_cmpeq_epi8(_mm_max_epu8(block, control), control));
-    const int mask = _mm_movemask_epi8(special);
-    if (mask == 0) {
-      from += 16;
-      to += 16;
-      continue;
-    }
-    const int clean = __builtin_ctz(static_cast<unsigned>(mask));
-    from += clean;
-    to = EscapeOne(static_cast<unsigned char>(*from++), to + clean);
-  }
-#endif
-  while (end - from >=
-         8) {  // eight bytes in a word: the classic "has a byte less than / equal to" tests
-    constexpr uint64_t kOnes = 0x0101010101010101u, kHigh = 0x8080808080808080u;
-    uint64_t word;
-    std::memcpy(&word, from, 8);
-    const uint64_t q = word ^ kOnes * '"', b = word ^ kOnes * '\\';
-    const uint64_t special =
-        ((word - kOnes * 0x20) & ~word) | ((q - kOnes) & ~q) | ((b - kOnes) & ~b);
-    if ((special & kHigh) != 0) break;
-    std::memcpy(to, from, 8);
-    from += 8;
-    to += 8;
-  }
-  while (from != end) to = EscapeOne(static_cast<unsigned char>(*from++), to);
-  return to;
-}
-
 }  // namespace
-
-void AppendJsonString(std::string_view text, ByteBuffer& out) {
-  constexpr size_t kPiece =
-      16 << 10;  // bounds what is reserved for a long text that may need no escapes at all
-  const size_t first = text.size() < kPiece ? text.size() : kPiece;
-  char* start = out.Space(first * 6 + 18);
-  char* to = start;
-  *to++ = '"';
-  to = EscapeInto(text.data(), first, to);
-  text.remove_prefix(first);
-  while (!text.empty()) {
-    out.Advance(static_cast<size_t>(to - start));
-    const size_t piece = text.size() < kPiece ? text.size() : kPiece;
-    to = start = out.Space(piece * 6 + 18);
-    to = EscapeInto(text.data(), piece, to);
-    text.remove_prefix(piece);
-  }
-  *to++ = '"';
-  out.Advance(static_cast<size_t>(to - start));
-}
 
 ValueEncoder EncoderFor(const LogicalType& type, char delimiter) {
   ValueEncoder encoder{.encode = ScalarFunction(type.kind)};

@@ -27,9 +27,6 @@ struct ValueEncoder {
 // `delimiter` matters for arrays only.
 ValueEncoder EncoderFor(const LogicalType& type, char delimiter = ',');
 
-// Appends `text`, which is UTF-8, as a quoted JSON string, escaping as Jackson does.
-void AppendJsonString(std::string_view text, ByteBuffer& out);
-
 // Encodes the text of a one-dimensional array as a JSON array, others as a string.
 bool EncodeArray(const ValueEncoder& self, std::string_view text, ByteBuffer& out);
 

@@ -119,52 +119,6 @@ TEST(ValueEncoder, Arrays) {
             R"j(["(1,1),(0,0)","(2,2),(1,1)"])j");
 }
 
-// The vector, word and byte paths must agree: every special character at every place of strings of
-// every length around the block sizes.
-TEST(ValueEncoder, EscapesAtEveryPlace) {
-  for (size_t n = 0; n < 70; ++n) {
-    for (size_t place = 0; place < n; ++place) {
-      for (const char special : {'"', '\\', '\n', '\x01', '\x1f', ' ', '\x7f', '\xc3'}) {
-        std::string text(n, 'a');
-        text[place] = special;
-        std::string expected = "\"" + text.substr(0, place);
-        switch (special) {
-          case '"':
-            expected += "\\\"";
-            break;
-          case '\\':
-            expected += "\\\\";
-            break;
-          case '\n':
-            expected += "\\n";
-            break;
-          case '\x01':
-            expected += "\\u0001";
-            break;
-          case '\x1f':
-            expected += "\\u001F";
-            break;
-          default:
-            expected += special;
-        }
-        expected += text.substr(place + 1) + "\"";
-        ByteBuffer out;
-        AppendJsonString(text, out);
-        ASSERT_EQ(out.view(), expected) << n << " " << place;
-      }
-    }
-  }
-}
-
-TEST(ValueEncoder, LongTextGoesThroughInPieces) {
-  std::string text(100'000, '"');
-  ByteBuffer out;
-  AppendJsonString(text, out);
-  ASSERT_EQ(out.size(), 200'002u);
-  EXPECT_EQ(out.view().substr(0, 5), "\"\\\"\\\"");
-  EXPECT_EQ(out.view().back(), '"');
-}
-
 TEST(ValueEncoder, AnyBytesGiveOneValue) {
   std::mt19937 random(1);
   const std::string_view alphabet = "{}\",\\NUL0123456789-:+. eExBCinfty[]=;t";
