@@ -10,6 +10,8 @@
 #include "base/text.h"
 #include "codec/json.h"
 #include "pipeline/silver/arrow_result.h"
+#include "pipeline/silver/type_bridge.h"
+#include "pipeline/silver/type_mapping.h"
 #include "pipeline/silver/value_parse.h"
 
 namespace millrace::silver {
@@ -277,33 +279,33 @@ Result<std::unique_ptr<ValueAppender>> MakeAppender(const LogicalType& source,
   return Fail(ErrorKind::kInternal, "kind {} is not known", KindName(source.kind));
 }
 
-// The JSON array that the event holds: what `__pg` gets for a list whose elements do not fit.
-void AppendJson(const std::vector<JsonScalar>& elements, ByteBuffer& out) {
-  out.Append('[');
-  bool first = true;
-  for (const JsonScalar& element : elements) {
-    if (!first) out.Append(',');
-    first = false;
-    switch (element.kind) {
-      case Kind::kString:
-        json::AppendQuoted(out, element.text);
-        break;
-      case Kind::kInteger:
-        json::AppendInt(out, element.integer);
-        break;
-      case Kind::kBool:
-        out.Append(element.boolean ? "true" : "false");
-        break;
-      case Kind::kDouble:
-        out.Append(Format("{}", element.real));
-        break;
-      case Kind::kNull:
-      case Kind::kArray:
-        out.Append("null");
-        break;
-    }
+// The form that the event holds: what `__pg` gets for a list whose elements do not fit.
+void AppendJson(const JsonScalar& value, ByteBuffer& out) {
+  switch (value.kind) {
+    case Kind::kString:
+      json::AppendQuoted(out, value.text);
+      break;
+    case Kind::kInteger:
+      json::AppendInt(out, value.integer);
+      break;
+    case Kind::kBool:
+      out.Append(value.boolean ? "true" : "false");
+      break;
+    case Kind::kDouble:
+      out.Append(Format("{}", value.real));
+      break;
+    case Kind::kNull:
+      out.Append("null");
+      break;
+    case Kind::kArray:
+      out.Append('[');
+      for (size_t i = 0; i < value.elements->size(); ++i) {
+        if (i > 0) out.Append(',');
+        AppendJson((*value.elements)[i], out);
+      }
+      out.Append(']');
+      break;
   }
-  out.Append(']');
 }
 
 bool HoldsDoubles(const LogicalType& type) {
@@ -322,7 +324,12 @@ Result<ColumnBuilder> ColumnBuilder::New(const LogicalType& source,
   ColumnBuilder made;
   made.kind_ = source.kind;
   made.wants_double_ = HoldsDoubles(source);
-  MR_ASSIGN(made.values_, MakeAppender(source, *target));
+  if (PlanTypeChange(target, IcebergTypeOf(source)).change != TypeChange::kRefused) {
+    MR_ASSIGN(made.values_, MakeAppender(source, *target));
+    return made;
+  }
+  MR_ASSIGN(auto native, MakeAppender(NativeType(*target), *target));
+  made.values_ = BridgeTo(std::move(native), source, *target);
   return made;
 }
 
@@ -359,11 +366,11 @@ void ColumnBuilder::AppendText(const JsonScalar& value) {
   }
   if (value.kind == Kind::kString) {
     (void)text_->Append(value.text);
-  } else if (value.kind == Kind::kInteger) {
+  } else if (kind_ == LogicalKind::kTime && value.integer == kMicrosPerDay) {
     (void)text_->Append("24:00:00");  // the one number without an Iceberg form
   } else {
     ByteBuffer json;
-    AppendJson(*value.elements, json);
+    AppendJson(value, json);
     (void)text_->Append(json.view());
   }
 }

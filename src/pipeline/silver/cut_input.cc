@@ -48,4 +48,24 @@ Result<CutInput> GatherCut(ObjectStore& bronze, int64_t from, const CutLimits& l
   return input;
 }
 
+Result<std::optional<TableSchema>> NewestSchema(ObjectStore& bronze, const std::string& topic,
+                                                int64_t from, int64_t up_to) {
+  std::string fingerprint;
+  for (int64_t read = from; read < up_to;) {
+    MR_ASSIGN(const std::vector<BronzeCommit> batch,
+              commitlog::ReadAfter(bronze, read, kReadAhead));
+    if (batch.empty()) break;
+    for (const BronzeCommit& commit : batch) {
+      read = commit.number;
+      if (read > up_to) break;
+      for (const BronzeFile& file : commit.files) {
+        if (file.topic == topic) fingerprint = file.schema;
+      }
+    }
+  }
+  if (fingerprint.empty()) return std::optional<TableSchema>();
+  MR_ASSIGN(TableSchema schema, commitlog::ReadSchema(bronze, topic, fingerprint));
+  return std::optional<TableSchema>(std::move(schema));
+}
+
 }  // namespace millrace::silver

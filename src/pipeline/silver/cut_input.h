@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "model/bronze_commit.h"
+#include "model/table_schema.h"
 #include "port/object_store.h"
 
 namespace millrace::silver {
@@ -35,5 +37,10 @@ struct CutLimits {
 // snapshot is complete make no cut: they are taken together with the one that completes it.
 Result<CutInput> GatherCut(ObjectStore& bronze, int64_t from, const CutLimits& limits,
                            FilesByTopic& files);
+
+// The schema version of a topic's newest file in commits `from` + 1 to `up_to`; empty: it has none
+// there.
+Result<std::optional<TableSchema>> NewestSchema(ObjectStore& bronze, const std::string& topic,
+                                                int64_t from, int64_t up_to);
 
 }  // namespace millrace::silver

@@ -234,6 +234,25 @@ TEST(MultisetFoldTest, ATransactionIsTakenAsAWhole) {
   EXPECT_TRUE(result->versions.empty());
 }
 
+TEST(MultisetFoldTest, CommitTimesThatRunBackwardsMakeEmptyIntervals) {
+  // Row 0 is the table's, from 100 on; it becomes 1 at 50, 2 at 60 and goes at 40.
+  const Contents contents{.of_row = {0, 1, 2}, .count = 3};
+  Event last = Bag(7, 0, 'd', 2, -1);
+  last.time = 40;
+  const auto result =
+      FoldMultiset({Bag(5, 0, 'u', 0, 1), Bag(6, 0, 'u', 1, 2), last},
+                   {{.row = 0, .version = 1, .valid_from = 100}}, {contents}, {0, -2});
+  ASSERT_TRUE(result.ok()) << result.error().ToString();
+  ASSERT_EQ(result->closings.size(), 1u);
+  EXPECT_EQ(result->closings[0].valid_to, 100);
+  ASSERT_EQ(result->versions.size(), 2u);
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(result->versions[i].version, static_cast<int32_t>(i) + 2);
+    EXPECT_EQ(result->versions[i].valid_from, 100);
+    EXPECT_EQ(result->versions[i].valid_to, 100);
+  }
+}
+
 TEST(MultisetFoldTest, RowsAreFoundAfterAColumnIsDropped) {
   // Rows 0 and 1 differ in the first epoch and are alike in the second.
   const Contents first{.of_row = {0, 1, 2}, .count = 3}, second{.of_row = {0, 0, 0}, .count = 1};

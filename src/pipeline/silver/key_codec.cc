@@ -20,11 +20,21 @@ void StoreOrdered(int64_t value, char* out) {
 }
 
 int64_t FloatBits(double value) {
-  if (value == 0) value = 0;  // -0 is 0
   if (std::isnan(value)) value = std::numeric_limits<double>::quiet_NaN();
   const auto bits = std::bit_cast<int64_t>(value);
   return bits < 0 ? bits ^ std::numeric_limits<int64_t>::max() : bits;
 }
+
+Error NoKey() {
+  return Fail(
+      ErrorKind::kCorrupt,
+      "a key is null, or holds a value that its Silver type cannot hold (an infinite date, "
+      "NaN in numeric, more than 38 digits): such a table needs another key, or is left out "
+      "(source.exclude_tables)");
+}
+
+// A key: -0 is 0.
+double Plain(double value) { return value == 0 ? 0 : value; }
 
 // The size of a column's cell where all cells have one; 0 for texts, bytes and lists.
 size_t FixedWidth(const arrow::DataType& type) {
@@ -45,7 +55,7 @@ size_t FixedWidth(const arrow::DataType& type) {
   }
 }
 
-int64_t IntegerAt(const arrow::Array& column, int64_t row) {
+int64_t IntegerAt(const arrow::Array& column, int64_t row, bool whole_row) {
   switch (column.type_id()) {
     case arrow::Type::BOOL:
       return static_cast<const arrow::BooleanArray&>(column).Value(row) ? 1 : 0;
@@ -57,16 +67,20 @@ int64_t IntegerAt(const arrow::Array& column, int64_t row) {
       return static_cast<const arrow::Time64Array&>(column).Value(row);
     case arrow::Type::TIMESTAMP:
       return static_cast<const arrow::TimestampArray&>(column).Value(row);
-    case arrow::Type::FLOAT:
-      return FloatBits(static_cast<const arrow::FloatArray&>(column).Value(row));
-    case arrow::Type::DOUBLE:
-      return FloatBits(static_cast<const arrow::DoubleArray&>(column).Value(row));
+    case arrow::Type::FLOAT: {
+      const double value = static_cast<const arrow::FloatArray&>(column).Value(row);
+      return FloatBits(whole_row ? value : Plain(value));
+    }
+    case arrow::Type::DOUBLE: {
+      const double value = static_cast<const arrow::DoubleArray&>(column).Value(row);
+      return FloatBits(whole_row ? value : Plain(value));
+    }
     default:
       return static_cast<const arrow::Int64Array&>(column).Value(row);
   }
 }
 
-void StoreFixed(const arrow::Array& column, int64_t row, char* out) {
+void StoreFixed(const arrow::Array& column, int64_t row, bool whole_row, char* out) {
   if (column.type_id() == arrow::Type::DECIMAL128) {
     const auto* value = reinterpret_cast<const uint64_t*>(
         static_cast<const arrow::Decimal128Array&>(column).GetValue(row));
@@ -75,7 +89,7 @@ void StoreFixed(const arrow::Array& column, int64_t row, char* out) {
     std::memcpy(out + 8, &low, 8);
     return;
   }
-  StoreOrdered(IntegerAt(column, row), out);
+  StoreOrdered(IntegerAt(column, row, whole_row), out);
 }
 
 // Terminated by 00 00, with 00 inside written as 00 FF: no text is the start of another, and order
@@ -95,15 +109,13 @@ void AppendText(std::string_view text, ByteBuffer& out) {
 Status AppendCell(const arrow::Array& column, int64_t row, TextRule rule, bool nulls,
                   ByteBuffer& out) {
   if (column.IsNull(row)) {
-    if (!nulls)
-      return Fail(ErrorKind::kCorrupt,
-                  "a key is null, or holds a value that its Silver type cannot hold");
+    if (!nulls) return NoKey();
     out.Append('\0');
     return {};
   }
   if (nulls) out.Append('\1');
   if (const size_t width = FixedWidth(*column.type()); width != 0) {
-    StoreFixed(column, row, out.Space(width));
+    StoreFixed(column, row, nulls, out.Space(width));
     out.Advance(width);
     return {};
   }
@@ -143,10 +155,7 @@ Result<EncodedKeys> EncodeKeys(const arrow::ArrayVector& columns,
     const size_t cell = FixedWidth(*column->type());
     fixed = fixed && cell != 0;
     width += cell;
-    if (!nulls && column->null_count() != 0) {
-      return Fail(ErrorKind::kCorrupt,
-                  "a key is null, or holds a value that its Silver type cannot hold");
-    }
+    if (!nulls && column->null_count() != 0) return NoKey();
   }
   if (fixed) {
     keys.width = width;
@@ -158,7 +167,7 @@ Result<EncodedKeys> EncodeKeys(const arrow::ArrayVector& columns,
       size_t at = 0;
       for (const auto& column : columns) {
         for (size_t i = 0; i < rows; ++i)
-          StoreFixed(*column, static_cast<int64_t>(i), out + i * width + at);
+          StoreFixed(*column, static_cast<int64_t>(i), nulls, out + i * width + at);
         at += FixedWidth(*column->type());
       }
     }

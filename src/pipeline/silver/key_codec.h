@@ -30,9 +30,10 @@ struct EncodedKeys {
 // What is done to a text before it is compared.
 enum class TextRule : uint8_t { kAsIs, kCutTrailingBlanks /* char(n) */ };
 
-// Encodes rows of `columns`, all of one length. Floating point: -0 is 0 and all NaN are one. With
-// `nulls`, null is a value of its own (whole-row matching); without, a null is kCorrupt. `rules`
-// has one entry per column.
+// Encodes rows of `columns`, all of one length. Without `nulls` they are keys: a null is kCorrupt,
+// and in floating point -0 is 0. With `nulls` they are whole rows, told apart by what PostgreSQL
+// prints: null is a value of its own, and so is -0. All NaN are one. `rules` has one entry per
+// column.
 Result<EncodedKeys> EncodeKeys(const arrow::ArrayVector& columns,
                                const std::vector<TextRule>& rules, bool nulls);
 

@@ -165,9 +165,11 @@ class MultisetFolder {
 
   void Open(const Pending& pending) {
     int32_t before = 0;
+    Micros at = pending.last.time;
     if (pending.live >= 0) {
       const Live& was = live_[static_cast<size_t>(pending.live)];
       before = was.in_table ? open_[was.at].version : result_.versions[was.at].version;
+      at = EndOf(was, pending);
     }
     live_.push_back(
         {.in_table = false, .at = result_.versions.size(), .row = pending.row, .gone = false});
@@ -176,7 +178,7 @@ class MultisetFolder {
     result_.versions.push_back({.row = pending.row,
                                 .key = -1,
                                 .version = before + 1,
-                                .valid_from = pending.last.time,
+                                .valid_from = at,
                                 .valid_to = 0,
                                 .from = pending.last.position,
                                 .to = {},
@@ -185,19 +187,25 @@ class MultisetFolder {
                                 .deleted = false});
   }
 
+  // Commit times may run backwards: no version ends before it began.
+  Micros EndOf(const Live& was, const Pending& pending) const {
+    return std::max(pending.last.time,
+                    was.in_table ? open_[was.at].valid_from : result_.versions[was.at].valid_from);
+  }
+
   void Close(Live& was, const Pending& pending) {
     was.gone = true;
     const bool deleted = pending.row < 0;
     if (was.in_table) {
       result_.closings.push_back({.instance = was.at,
-                                  .valid_to = std::max(pending.last.time, open_[was.at].valid_from),
+                                  .valid_to = EndOf(was, pending),
                                   .to = pending.last.position,
                                   .deleted = deleted});
       return;
     }
     Version& closed = result_.versions[was.at];
     closed.closed = true;
-    closed.valid_to = std::max(pending.last.time, closed.valid_from);
+    closed.valid_to = EndOf(was, pending);
     closed.to = pending.last.position;
     closed.deleted = deleted;
   }

@@ -10,9 +10,10 @@ namespace millrace::silver {
 namespace {
 
 constexpr std::string_view kCure =
-    "the table is held back. Undo the change at the source and resume; or begin anew at this "
-    "change: drop the Silver table, resume, and update every row at the source once (UPDATE t SET "
-    "c = c), for rows that are not sent again would be missing";
+    "the table is held back. Undo the change at the source, update every row once (UPDATE t SET c "
+    "= c) and resume; or begin anew at this change: drop the Silver table, resume, and update "
+    "every "
+    "row, for rows that are not sent again would be missing";
 
 int32_t NextSchemaId(const iceberg::TableMetadata& base) {
   int32_t highest = -1;
@@ -37,7 +38,7 @@ Status SchemaEvolution::Update(const std::function<Status(iceberg::SchemaUpdate&
   return {};
 }
 
-Status SchemaEvolution::Apply(const TableSchema& source) {
+Status SchemaEvolution::Apply(const TableSchema& source, OtherType other_type) {
   if (source.relation_oid != layout_.relation_oid) {
     return Fail(ErrorKind::kUnsupported,
                 "{} was dropped and created again (relation {} became {}): its history is another "
@@ -56,7 +57,7 @@ Status SchemaEvolution::Apply(const TableSchema& source) {
     }
     const auto i = static_cast<size_t>(at);
     seen[i] = true;
-    MR_TRY(Follow(layout_.columns[i], now));
+    MR_TRY(Follow(layout_.columns[i], now, other_type));
     if (layout_.columns[i].name != now.name) renames.emplace_back(i, now.name);
   }
   for (size_t i = 0; i < seen.size(); ++i) {
@@ -79,7 +80,8 @@ Status SchemaEvolution::Apply(const TableSchema& source) {
   return {};
 }
 
-Status SchemaEvolution::Follow(SilverColumn& column, const SourceColumn& now) {
+Status SchemaEvolution::Follow(SilverColumn& column, const SourceColumn& now,
+                               OtherType other_type) {
   if (column.key_position != now.key_position) {
     return Fail(ErrorKind::kUnsupported, "{}: the key changed at column '{}'; {}", layout_.table,
                 now.name, kCure);
@@ -90,6 +92,7 @@ Status SchemaEvolution::Follow(SilverColumn& column, const SourceColumn& now) {
                 column.name);
   const TypeChangePlan plan = PlanTypeChange(field->type, IcebergTypeOf(now.type));
   if (plan.change == TypeChange::kRefused) {
+    if (other_type == OtherType::kBridge && column.key_position == 0) return {};
     return Fail(ErrorKind::kUnsupported,
                 "{}: column '{}' changed from {} to {}, which its Silver type {} cannot take; {}",
                 layout_.table, now.name, column.type_name, now.type_name,
@@ -171,6 +174,26 @@ Status SchemaEvolution::AddTextColumn(size_t column) {
     owner.text_field_id = *added;
     return {};
   });
+}
+
+Status ApplyVersions(const std::vector<TableSchema>& versions, const TableSchema* settled,
+                     SchemaEvolution& evolution) {
+  const auto apply = [&](SchemaEvolution& onto, SchemaEvolution::OtherType other_type) -> Status {
+    for (const TableSchema& version : versions) MR_TRY(onto.Apply(version, other_type));
+    return {};
+  };
+  SchemaEvolution strict = evolution;
+  const Status followed = apply(strict, SchemaEvolution::OtherType::kRefuse);
+  if (followed.ok() || settled == nullptr) {
+    evolution = std::move(strict);
+    return followed;
+  }
+  SchemaEvolution bridged = evolution;
+  if (!apply(bridged, SchemaEvolution::OtherType::kBridge).ok()) return followed;
+  SchemaEvolution by_now = bridged;
+  if (!by_now.Apply(*settled).ok()) return followed;
+  evolution = std::move(bridged);
+  return {};
 }
 
 }  // namespace millrace::silver

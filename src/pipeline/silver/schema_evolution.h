@@ -18,8 +18,15 @@ class SchemaEvolution {
  public:
   SchemaEvolution(const Layout& layout, const iceberg::TableMetadata& base);
 
+  // What is done about a column whose type its Silver column cannot take.
+  enum class OtherType {
+    kRefuse,
+    // The column keeps its Silver type, and values that this cannot hold go to the text column. For
+    // a type that the source has given up again.
+    kBridge,
+  };
   // Call for each schema version in the order in which the events were written.
-  Status Apply(const TableSchema& source);
+  Status Apply(const TableSchema& source, OtherType other_type = OtherType::kRefuse);
   // Adds "<name>__pg" for this column of layout().
   Status AddTextColumn(size_t column);
 
@@ -30,7 +37,7 @@ class SchemaEvolution {
 
  private:
   Status Add(const SourceColumn& column);
-  Status Follow(SilverColumn& column, const SourceColumn& now);
+  Status Follow(SilverColumn& column, const SourceColumn& now, OtherType other_type);
   Status Drop(SilverColumn& column);
   // All renames at once, by way of names that nothing else has, so that columns may swap theirs.
   Status Rename(const std::vector<std::pair<size_t, std::string>>& renames);
@@ -42,5 +49,10 @@ class SchemaEvolution {
   int32_t last_column_id_;
   bool schema_changed_ = false;
 };
+
+// Applies the schema versions of a batch. `settled`: the version that the table has by now, if that
+// is known; when the column types are back to what Silver can take, versions in between are bridged.
+Status ApplyVersions(const std::vector<TableSchema>& versions, const TableSchema* settled,
+                     SchemaEvolution& evolution);
 
 }  // namespace millrace::silver

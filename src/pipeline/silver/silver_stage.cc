@@ -2,18 +2,16 @@
 
 #include <algorithm>
 
-#include "base/failpoint.h"
 #include "base/format.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "commitlog/commit_log.h"
+#include "pipeline/silver/silver_attempt.h"
 
 namespace millrace {
 
 using silver::CutFile;
 using silver::CutInput;
-using silver::CutMark;
-using silver::CutRow;
 using silver::FilesByTopic;
 using silver::HeldTable;
 using silver::SilverTable;
@@ -25,26 +23,6 @@ namespace {
 constexpr Micros kSchemaInterval = 60 * kMicrosPerSecond;
 
 }  // namespace
-
-struct SilverStage::State {
-  std::optional<LoadedTable> cuts;
-  CutMark mark;
-  std::map<TableIdent, SilverTable> tables;
-  std::map<std::string, TableIdent> by_topic;
-  std::map<TableIdent, std::string> foreign;  // tables in our namespace that are not ours, and why
-  std::set<std::string> in_last_cut;          // tables that the newest cut names
-};
-
-struct SilverStage::Attempt {
-  CutMark mark;  // as it will be
-  CutRow row;
-  std::vector<TableStep> steps;
-  size_t committed = 0;  // steps that are in for good, where tables commit one by one
-  silver::StagedCut cut;
-  bool publishes = true;  // whether a cut is part of it
-  int64_t events = 0, commits = 0;
-  std::string resumed;  // topic
-};
 
 SilverStage::SilverStage(ObjectStore& bronze, ObjectStore& lake, Catalog& catalog,
                          const Clock& clock, silver::SilverOptions options)
@@ -141,13 +119,22 @@ Result<StageReport> SilverStage::TryOnce(std::stop_token stop) {
     }
     return report;
   }
-  const int64_t from = std::max(state_->mark.bronze_commit, idle_upto_);
+  CutInput input;
   FilesByTopic files;
-  MR_ASSIGN(
-      CutInput input,
-      silver::GatherCut(bronze_, from,
-                        {options_.max_cut_bytes, options_.max_cut_commits, INT64_MAX}, files));
-  if (input.to == from) return StageReport{};
+  do {
+    const int64_t from = std::max(state_->mark.bronze_commit, idle_upto_);
+    files.clear();
+    MR_ASSIGN(input, silver::GatherCut(
+                         bronze_, from,
+                         {options_.max_cut_bytes, options_.max_cut_commits, INT64_MAX}, files));
+    if (input.to == from) return StageReport{};
+    MR_TRY(CheckSource(input));
+    // It may have ended before a large commit: what comes then?
+  } while (PassOver(input));
+  return Publish(input, std::move(files), stop);
+}
+
+Status SilverStage::CheckSource(const CutInput& input) const {
   const std::string source = Format("{}/{}", input.position.system_id, input.prefix);
   if (!state_->mark.source.empty() && state_->mark.source != source) {
     return Fail(ErrorKind::kFenced,
@@ -155,14 +142,18 @@ Result<StageReport> SilverStage::TryOnce(std::stop_token stop) {
                 "for another source",
                 state_->mark.source, source);
   }
-  // Commits without rows cost no cut of their own, but for a sign of life now and then, which also
-  // keeps the next start short.
-  if (input.files == 0 && state_->mark.cut != 0 &&
-      clock_.Now() - state_->cuts->metadata.last_updated_ms * 1000 < options_.idle_cut_after) {
-    idle_upto_ = input.to;
-    return TryOnce(stop);  // the cut may have ended before a large commit: what comes then?
+  return {};
+}
+
+// Commits without rows cost no cut of their own, but for a sign of life now and then, which also
+// keeps the next start short.
+bool SilverStage::PassOver(const CutInput& input) {
+  if (input.files != 0 || state_->mark.cut == 0 ||
+      clock_.Now() - state_->cuts->metadata.last_updated_ms * 1000 >= options_.idle_cut_after) {
+    return false;
   }
-  return Publish(input, std::move(files), stop);
+  idle_upto_ = input.to;
+  return true;
 }
 
 Result<StageReport> SilverStage::Publish(const CutInput& input, FilesByTopic files,
@@ -269,6 +260,7 @@ Status SilverStage::Step(Attempt& attempt, const std::string& topic,
                            .source = attempt.mark.source,
                            .files = {},
                            .schema = std::move(empty),
+                           .settled = attempt.settled,
                            .mark = upto};
   int64_t before = upto;
   for (const CutFile& file : files) {
@@ -343,6 +335,8 @@ Result<StageReport> SilverStage::CatchUp(const std::string& topic, std::stop_tok
   }
   Attempt attempt;
   attempt.resumed = topic;
+  MR_ASSIGN(attempt.settled,
+            silver::NewestSchema(bronze_, topic, from, state_->mark.bronze_commit));
   attempt.mark = state_->mark;
   attempt.row.position = input.position;
   attempt.commits = input.to - from;
@@ -369,118 +363,6 @@ Result<StageReport> SilverStage::CatchUp(const std::string& topic, std::stop_tok
   }
   if (attempt.publishes) attempt.mark.cut += 1;
   return Commit(attempt);
-}
-
-Result<StageReport> SilverStage::Commit(Attempt& attempt) {
-  if (attempt.publishes) {
-    attempt.row.published_at = clock_.Now();
-    std::map<std::string, int64_t> snapshots;
-    for (const auto& [ident, table] : state_->tables) {
-      const iceberg::TableMetadata& metadata = table.loaded.metadata;
-      if (metadata.current_snapshot_id) snapshots[ident.ToString()] = *metadata.current_snapshot_id;
-    }
-    for (const TableStep& step : attempt.steps)
-      snapshots[step.ident.ToString()] = step.staged->snapshot_id;
-    attempt.row.tables.assign(snapshots.begin(), snapshots.end());
-    auto cut = silver::StageCut(lake_, manifests_, MakeIdent(options_.system_space, "cuts"),
-                                state_->cuts, attempt.mark, attempt.row);
-    if (!cut.ok()) {
-      Abandon(attempt);
-      return cut.error();
-    }
-    attempt.cut = std::move(*cut);
-  }
-  if (const Status done = CommitAll(attempt); !done.ok()) {
-    if (done.error().kind() != ErrorKind::kUnknownOutcome) {
-      Abandon(attempt);
-      return done.error();
-    }
-    // It may have happened: the catalog knows.
-    if (!Committed(attempt)) return done.error();
-    state_.reset();
-    MR_TRY(Load());
-  }
-  MR_FAILPOINT("silver.after_commit");
-  StageReport report;
-  report.did_work = true;
-  report.details.Set("cut", attempt.mark.cut);
-  report.details.Set("commits", attempt.commits);
-  report.details.Set("bronze_commit", attempt.mark.bronze_commit);
-  report.details.Set("commit_lsn", FormatLsn(attempt.row.position.last.commit_lsn));
-  if (attempt.publishes) {
-    report.details.Set("lag_ms",
-                       (attempt.row.published_at - attempt.row.position.commit_time) / 1000);
-  }
-  report.details.Set("events", attempt.events);
-  report.details.Set("tables", static_cast<int64_t>(attempt.steps.size()));
-  report.details.Set("held_back", static_cast<int64_t>(attempt.mark.held.size()));
-  return report;
-}
-
-Status SilverStage::CommitAll(Attempt& attempt) {
-  std::vector<TableCommit> commits;
-  for (const TableStep& step : attempt.steps) commits.push_back(step.staged->commit);
-  if (attempt.publishes) commits.push_back(attempt.cut.commit);
-  MR_FAILPOINT("silver.before_commit");
-  std::vector<LoadedTable> now;
-  if (catalog_.supports_atomic_commit()) {
-    MR_ASSIGN(now, catalog_.Commit(commits));
-  } else {
-    // One by one, the cut last: each table's own mark keeps a second run from doing it twice.
-    for (const TableCommit& commit : commits) {
-      MR_FAILPOINT("silver.between_commits");
-      MR_ASSIGN(std::vector<LoadedTable> one, catalog_.Commit({commit}));
-      now.push_back(std::move(one.front()));
-      attempt.committed = std::min(now.size(), attempt.steps.size());
-    }
-  }
-  Settle(attempt, std::move(now));
-  return {};
-}
-
-void SilverStage::Settle(Attempt& attempt, std::vector<LoadedTable> now) {
-  // Files that fell out of the tables' reach; a failure leaves orphans and is no reason to stop.
-  const auto clean = [&](const iceberg::TableMetadata& before,
-                         const iceberg::TableMetadata& after) {
-    const auto deleted = table::DeleteUnreachable(lake_, manifests_, before, after);
-    if (!deleted.ok()) log::Warn("silver", "old files stay behind: {}", deleted.error().message());
-  };
-  for (size_t i = 0; i < attempt.steps.size(); ++i) {
-    const TableStep& step = attempt.steps[i];
-    clean(step.before.metadata, now[i].metadata);
-    auto table = silver::OpenSilverTable(std::move(now[i]));
-    if (!table.ok()) continue;  // cannot be: we wrote its properties
-    state_->by_topic[table->topic] = step.ident;
-    state_->tables.insert_or_assign(step.ident, std::move(*table));
-  }
-  if (!attempt.publishes) return;
-  if (state_->cuts) clean(state_->cuts->metadata, now.back().metadata);
-  state_->cuts = std::move(now.back());
-  state_->mark = attempt.mark;
-  std::lock_guard lock(mutex_);
-  held_ = attempt.mark.held;
-  const bool still = std::any_of(held_.begin(), held_.end(),
-                                 [&](const HeldTable& t) { return t.topic == attempt.resumed; });
-  if (!attempt.resumed.empty() && !still) resume_.erase(attempt.resumed);
-}
-
-bool SilverStage::Committed(const Attempt& attempt) {
-  const auto holds = [&](const TableIdent& ident, int64_t snapshot) {
-    const auto table = catalog_.LoadTable(ident);
-    return table.ok() && table->metadata.FindSnapshot(snapshot) != nullptr;
-  };
-  // With one transaction any of them tells of all; otherwise the cut is last.
-  if (attempt.publishes) return holds(attempt.cut.commit.ident, attempt.cut.snapshot_id);
-  const TableStep& last = attempt.steps.back();
-  return holds(last.ident, last.staged->snapshot_id);
-}
-
-void SilverStage::Abandon(const Attempt& attempt) {
-  // What cannot be deleted is an orphan that nothing refers to.
-  for (size_t i = attempt.committed; i < attempt.steps.size(); ++i) {
-    for (const std::string& path : attempt.steps[i].written) (void)lake_.Delete(path).ok();
-  }
-  for (const std::string& path : attempt.cut.written) (void)lake_.Delete(path).ok();
 }
 
 }  // namespace millrace

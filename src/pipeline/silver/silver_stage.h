@@ -47,6 +47,8 @@ class SilverStage final : public Stage {
   struct Attempt;  // one try at a cut
   Status Load();
   Result<StageReport> TryOnce(std::stop_token stop);
+  Status CheckSource(const silver::CutInput& input) const;
+  bool PassOver(const silver::CutInput& input);
   Result<StageReport> Publish(const silver::CutInput& input, silver::FilesByTopic files,
                               std::stop_token stop);
   Result<StageReport> CatchUp(const std::string& topic, std::stop_token stop);

@@ -172,7 +172,7 @@ Result<TableStep> StepTable(const StepContext& context, const TableIdent& ident,
                                                             .properties = {}};
                                    }));
   SchemaEvolution evolution(made.layout, base.loaded.metadata);
-  for (const TableSchema& version : schemas.versions) MR_TRY(evolution.Apply(version));
+  MR_TRY(ApplyVersions(schemas.versions, input.settled ? &*input.settled : nullptr, evolution));
   const EventPosition covered = existing ? existing->last : EventPosition{0, -2};
   MR_FAILPOINT("silver.before_data");
   MR_ASSIGN(MergeOutcome outcome,

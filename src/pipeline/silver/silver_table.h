@@ -42,6 +42,8 @@ struct TableInput {
   std::string topic, source;
   std::vector<BronzeFile> files;
   std::optional<TableSchema> schema;  // of a table without rows so far: made empty
+  // Of a table that was held back: the newest schema version in Bronze.
+  std::optional<TableSchema> settled;
   int64_t mark = 0;
 };
 

@@ -28,7 +28,8 @@ TypePtr DecimalFor(int precision, int scale) {
 }
 
 // Types without a kind of their own whose text PostgreSQL prints in one form per value.
-constexpr std::array<std::string_view, 4> kCanonicalText = {"inet", "cidr", "macaddr", "macaddr8"};
+constexpr std::array<std::string_view, 7> kCanonicalText = {
+    "inet", "cidr", "macaddr", "macaddr8", "bit", "bit varying", "pg_lsn"};
 
 // Equal but for the ids of nested fields, which differ between a stored column and a freshly mapped
 // type.
@@ -130,8 +131,10 @@ Status CheckKeyType(const SourceColumn& column) {
       canonical = false;
       break;
     case LogicalKind::kOpaque:
-      canonical = std::find(kCanonicalText.begin(), kCanonicalText.end(), column.type_name) !=
-                  kCanonicalText.end();
+      canonical =
+          std::find(kCanonicalText.begin(), kCanonicalText.end(),
+                    std::string_view(column.type_name).substr(0, column.type_name.find('('))) !=
+          kCanonicalText.end();
       break;
   }
   if (canonical) return {};

@@ -57,9 +57,10 @@ JsonScalar Number(int64_t value) {
   return scalar;
 }
 
-// What a column makes of one value: "value|text".
-std::string Held(const LogicalType& type, const JsonScalar& value) {
-  auto builder = ColumnBuilder::New(type, IcebergTypeOf(type));
+// What a column makes of one value: "value|text". `column`: its type, if it is not that of `type`.
+std::string Held(const LogicalType& type, const JsonScalar& value,
+                 const LogicalType* column = nullptr) {
+  auto builder = ColumnBuilder::New(type, IcebergTypeOf(column == nullptr ? type : *column));
   EXPECT_TRUE(builder.ok());
   builder->AppendNull();  // the text column has to catch up with rows before it
   if (const Status added = builder->Append(value); !added.ok())
@@ -94,6 +95,22 @@ TEST(ColumnBuilderTest, ValuesThatTheIcebergTypeCannotHoldGoToTheTextColumn) {
   EXPECT_EQ(Held(array, list).substr(0, 5), "list<");
   list.elements = &wide;
   EXPECT_EQ(Held(array, list), R"(null|["1.5","1000.0"])");
+}
+
+TEST(ColumnBuilderTest, ValuesOfAnotherTypeAreHeldWhereTheyAreTheSame) {
+  const LogicalType text = TestType(LogicalKind::kText), number = TestType(LogicalKind::kInt32),
+                    numeric = TestType(LogicalKind::kNumeric, 10, 2),
+                    date = TestType(LogicalKind::kDate);
+  EXPECT_EQ(Held(text, Text("-5"), &number), "-5|-");
+  EXPECT_EQ(Held(text, Text("007"), &number), "null|007");
+  EXPECT_EQ(Held(text, Text("99999999999"), &number), "null|99999999999");
+  EXPECT_EQ(Held(text, Text("many"), &number), "null|many");
+  EXPECT_EQ(Held(number, Number(5), &text), "5|-");
+  EXPECT_EQ(Held(number, Number(5), &numeric), "5.00|-");
+  EXPECT_EQ(Held(TestType(LogicalKind::kNumeric), Text("1.25"), &numeric), "1.25|-");
+  EXPECT_EQ(Held(TestType(LogicalKind::kNumeric), Text("1.255"), &numeric), "null|1.255");
+  EXPECT_EQ(Held(date, Number(5), &number), "null|5");  // days, which only the event tells
+  EXPECT_EQ(Held(text, Text("2025-01-01"), &date), "null|2025-01-01");
 }
 
 TEST(ColumnBuilderTest, ForeignValuesAreRefusedAndNotGuessed) {
@@ -141,6 +158,11 @@ TEST(KeyCodecTest, EqualAsPostgresSaysNotByBytes) {
   ASSERT_TRUE(keys.ok());
   EXPECT_EQ((*keys)[0], (*keys)[1]);
   EXPECT_EQ((*keys)[2], (*keys)[3]);
+  // Whole rows are what PostgreSQL prints.
+  const auto rows = EncodeKeys({floats}, {TextRule::kAsIs}, true);
+  ASSERT_TRUE(rows.ok());
+  EXPECT_NE((*rows)[0], (*rows)[1]);
+  EXPECT_EQ((*rows)[2], (*rows)[3]);
   const auto padded = Column(arrow::StringBuilder(), std::vector<std::string>{"x  ", "x"});
   const auto cut = EncodeKeys({padded}, {TextRule::kCutTrailingBlanks}, false);
   EXPECT_EQ((*cut)[0], (*cut)[1]);
