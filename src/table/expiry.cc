@@ -141,6 +141,7 @@ Result<int64_t> DeleteUnreachable(ObjectStore& store, ManifestCache& cache,
     MR_TRY(store.Delete(*path));
     ++deleted;
   }
+  MR_FAILPOINT("table.after_expiry_deletes");
   return deleted;
 }
 

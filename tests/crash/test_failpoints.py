@@ -18,6 +18,10 @@ NAMES = sorted({name for file in SOURCES.rglob("*.cc") if not file.stem.endswith
 ELSEWHERE = {"silver.between_commits"}
 
 
+# What has to go wrong first, so that a run comes by these at all: a snapshot that dies leaves a slot to drop.
+AFTER = {"slot_drop": "capture.slot_created=kill"}
+
+
 def _create(database, large: bool = False) -> None:
     database.execute("""
         CREATE TABLE t (id int PRIMARY KEY, a text, n int);
@@ -43,6 +47,13 @@ def _change(database, step: int, large: bool, more_tables: bool) -> None:
         database.execute(f"CREATE TABLE more_{step} (id int PRIMARY KEY); INSERT INTO more_{step} VALUES (1), (2)")
 
 
+def _die(millrace, failpoint: str) -> None:
+    try:
+        millrace.run("capture", "--once", environment={"MILLRACE_FAILPOINTS": failpoint})
+    except Failed as failed:
+        assert failed.code == 137, failed
+
+
 @pytest.fixture
 def gold(millrace):
     directory = millrace.home / "gold"
@@ -66,6 +77,9 @@ def test_failpoint(name, millrace, audit, database, gold):
             if action in acted:
                 continue
             _change(database, next(steps), large, more_tables)
+            for part, before in AFTER.items():
+                if part in name:
+                    _die(millrace, before)
             try:
                 millrace.catch_up({"MILLRACE_FAILPOINTS": f"{name}={action}"})
             except Failed as failed:

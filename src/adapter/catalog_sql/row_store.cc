@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include "base/failpoint.h"
 #include "base/format.h"
 
 namespace millrace::catalog_sql {
@@ -83,7 +84,9 @@ Status RowStore::Prepare() {
     (void)Run("ROLLBACK").ok();
     return made.error();
   }
+  MR_FAILPOINT("catalog.before_setup");
   MR_TRY(Commit());
+  MR_FAILPOINT("catalog.after_setup");
   MR_ASSIGN(const auto columns,
             Query("SELECT name FROM pragma_table_info('iceberg_tables') WHERE name = ?",
                   {"iceberg_type"}));

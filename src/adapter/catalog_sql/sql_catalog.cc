@@ -36,7 +36,10 @@ class Sqlite final : public Catalog {
 
   Status CreateNamespace(const std::vector<std::string>& levels) override {
     MR_ASSIGN(const std::string space, SpaceOf(levels));
-    return rows_->CreateNamespace(space);
+    MR_FAILPOINT("catalog.before_namespace");
+    MR_TRY(rows_->CreateNamespace(space));
+    MR_FAILPOINT("catalog.after_namespace");
+    return {};
   }
 
   Result<std::vector<TableIdent>> ListTables(const std::vector<std::string>& levels) override {

@@ -183,6 +183,7 @@ class FileStore::Writer final : public ObjectWriter {
     if (temporary_exists_ && files_->Unlink(temporary_) == 0) temporary_exists_ = false;
     const std::string folder = FolderOf(target_);
     if (const int code = SyncFolder(*files_, folder); code < 0) return FileError(code, "sync", folder);
+    MR_FAILPOINT("object_file.after_folder_sync");
     return {};
   }
 
@@ -241,6 +242,7 @@ Status FileStore::PrepareFolder(const std::string& path) {
   }
   // A folder that exists may have been made by a process that died before it synced the name, so each is synced once.
   std::string parent = root_;
+  MR_FAILPOINT("object_file.before_folder");
   for (size_t slash = folder.find('/');; slash = folder.find('/', slash + 1)) {
     const std::string full = Full(folder.substr(0, slash));
     const int made = files_->MakeFolder(full);
@@ -249,6 +251,7 @@ Status FileStore::PrepareFolder(const std::string& path) {
     parent = full;
     if (slash == std::string::npos) break;
   }
+  MR_FAILPOINT("object_file.after_folder");
   // Leftovers take room and nothing else: that they cannot be removed is no reason not to write.
   if (const auto swept = RemoveLeftovers(folder, false, kMicrosPerDay); swept.ok() && *swept > 0) {
     log::Info("object_file", "removed {} unfinished files of killed processes from '{}'", *swept, Full(folder));
@@ -349,8 +352,10 @@ Result<std::vector<ObjectInfo>> FileStore::List(const std::string& prefix, const
 Status FileStore::Delete(const std::string& path) {
   MR_TRY(CheckPath(path));
   const std::string full = Full(path);
+  MR_FAILPOINT("object_file.before_delete");
   const int code = files_->Unlink(full);
   if (code < 0 && code != -ENOENT) return FileError(code, "delete", full);
+  MR_FAILPOINT("object_file.after_delete");
   return {};
 }
 

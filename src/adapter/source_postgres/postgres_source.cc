@@ -112,7 +112,9 @@ Status PostgresSource::Prepare(const ResumePoint& resume,
     }
     log::Info("capture", "slot {} is of a snapshot that did not finish: beginning again",
               options_.slot);
+    MR_FAILPOINT("capture.before_slot_drop");
     MR_TRY(DropSlot(*replication_, options_.slot));
+    MR_FAILPOINT("capture.slot_dropped");
   }
   return CreateOwnSlot(before_create);
 }
@@ -124,7 +126,10 @@ Status PostgresSource::CreatePublications() {
   const PublicationPlan plan = PlanPublications(options_.publication, tables_, main, insert_only);
   for (const std::string& warning : plan.warnings) log::Warn("capture", "{}", warning);
   for (const std::string& statement : plan.statements) log::Info("capture", "{}", statement);
-  return ApplyPublications(*catalog_, plan);
+  MR_FAILPOINT("capture.before_publications");
+  MR_TRY(ApplyPublications(*catalog_, plan));
+  MR_FAILPOINT("capture.publications_ready");
+  return {};
 }
 
 // When streaming goes on. Publications that we made are TableWatcher's to change; to others tables
@@ -165,7 +170,7 @@ Status PostgresSource::CreateOwnSlot(const std::function<Status()>& before_creat
   if (before_create) MR_TRY(before_create());
   // Publications first: pgoutput looks them up as they were at each change.
   MR_TRY(CreatePublications());
-  MR_FAILPOINT("capture.publications_ready");
+  MR_FAILPOINT("capture.before_slot");
   MR_ASSIGN(created_slot_, CreateSlot(*replication_, options_.slot));
   MR_FAILPOINT("capture.slot_created");
   log::Info("capture", "slot {} created, consistent point {}", options_.slot,
@@ -259,11 +264,16 @@ void PostgresSource::AdvanceSlot() {
     if (!std::exchange(slot_behind_, false)) return;
     confirmed = confirmed_;
   }
-  const auto advanced = catalog_->Query(
-      "SELECT pg_replication_slot_advance(slot_name, $2::pg_lsn) FROM pg_replication_slots "
-      "WHERE slot_name = $1 AND confirmed_flush_lsn < $2::pg_lsn AND NOT active",
-      {options_.slot, FormatLsn(confirmed)});
-  if (!advanced.ok())
+  const auto advance = [&]() -> Status {
+    MR_FAILPOINT("capture.before_slot_advance");
+    MR_TRY(catalog_->Query(
+        "SELECT pg_replication_slot_advance(slot_name, $2::pg_lsn) FROM pg_replication_slots "
+        "WHERE slot_name = $1 AND confirmed_flush_lsn < $2::pg_lsn AND NOT active",
+        {options_.slot, FormatLsn(confirmed)}));
+    MR_FAILPOINT("capture.slot_advanced");
+    return {};
+  };
+  if (const Status advanced = advance(); !advanced.ok())
     log::Warn("capture", "slot {} was not moved: {}", options_.slot, advanced.error().message());
 }
 

@@ -267,18 +267,16 @@ Status PostgresSource::ReadArrival(TableWatcher& watcher, ChangeDecoder& decoder
   EventEncoder encoder(options_.name, session.connection->database());
   writer.Continues();
   EventPosition last{context.commit_lsn, -1};
+  encoder.Begin(context);
+  // One transaction with the rows, so that rows which are as they were stay untouched.
   if (arrival.again) {  // what a killed process handed over of these tables may be out of date
-    EventContext before = context;
-    before.commit_lsn -= 1;
-    encoder.Begin(before);
     for (CapturedTable& table : session.tables) {
       Event event{.op = 't'};
       event.lsn = arrival.slot.consistent_point;
-      event.ordinal = &table - session.tables.data();
+      event.ordinal = ++last.ordinal;
       encoder.Append(table, writer.StreamIndex(table), event, writer.batch());
     }
   }
-  encoder.Begin(context);
   for (const SnapshotChunk& chunk : session.chunks) {
     CapturedTable& table = session.tables[chunk.table];
     Tuple row(table.columns.size());

@@ -135,6 +135,7 @@ Status TableWatcher::Look() {
     pending_.insert(renew_.begin(), renew_.end());  // asked for meanwhile: the next look's
   }
   for (const std::string& statement : plan.statements) log::Info("capture", "{}", statement);
+  MR_FAILPOINT("capture.before_tables_added");
   MR_TRY(ApplyPublications(*connection_, plan));
   MR_FAILPOINT("capture.tables_added");
   return pending.empty() ? Status() : Arrive(std::move(arrival));
@@ -159,7 +160,9 @@ Status TableWatcher::ClearMark() {
     const std::lock_guard lock(mutex_);
     if (!durable_) return {};
   }
+  MR_FAILPOINT("capture.before_mark_cleared");
   MR_TRY(connection_->Execute(MarkPending(options_.publication, {})));
+  MR_FAILPOINT("capture.mark_cleared");
   const std::lock_guard lock(mutex_);
   durable_ = false;
   covered_by_.reset();
