@@ -121,7 +121,7 @@ class GoldStageTest : public testing::Test {
     if (!append) {
       const auto plan =
           table::PlanScan(*cache_, base.metadata, base.metadata.current_snapshot_id, {});
-      for (const table::FileTask& task : plan->tasks) change.removed_data.push_back(task.entry);
+      for (const table::FileTask& task : plan->tasks) change.removed_data.push_back(*task.entry);
     }
     auto staged = table::StageSnapshot(*store_, *cache_, base, change, clock_.Now());
     EXPECT_TRUE(staged.ok()) << staged.error().message();

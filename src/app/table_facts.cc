@@ -15,13 +15,13 @@ Count CountRows(const table::ScanPlan& plan) {
   Count count;
   std::set<std::string> deletes_seen;
   for (const table::FileTask& task : plan.tasks) {
-    count.rows += task.entry.file.record_count;
-    count.bytes += task.entry.file.file_size;
+    count.rows += task.entry->file.record_count;
+    count.bytes += task.entry->file.file_size;
     ++count.data_files;
-    for (const iceberg::ManifestEntry& entry : task.deletes) {
-      if (!deletes_seen.insert(entry.file.path).second) continue;
-      count.rows -= entry.file.record_count;
-      count.bytes += entry.file.file_size;
+    for (const table::SharedEntry& entry : task.deletes) {
+      if (!deletes_seen.insert(entry->file.path).second) continue;
+      count.rows -= entry->file.record_count;
+      count.bytes += entry->file.file_size;
       ++count.delete_files;
     }
   }

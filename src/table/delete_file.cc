@@ -91,8 +91,8 @@ Result<std::shared_ptr<arrow::RecordBatch>> MakeRows(const std::string& path,
 
 Result<std::vector<int64_t>> ReadDeletedPositions(ObjectStore& store, const FileTask& task) {
   std::vector<int64_t> positions;
-  for (const iceberg::ManifestEntry& deletes : task.deletes) {
-    MR_TRY(ReadPositions(store, deletes.file, task.entry.file.path, positions));
+  for (const SharedEntry& deletes : task.deletes) {
+    MR_TRY(ReadPositions(store, deletes->file, task.entry->file.path, positions));
   }
   if (!std::is_sorted(positions.begin(), positions.end()))
     std::sort(positions.begin(), positions.end());

@@ -27,13 +27,12 @@ Result<EngineTable> Pin(ManifestCache& cache, const LoadedTable& table,
   if (snapshot == nullptr) return pinned;
   MR_ASSIGN(ScanPlan plan, PlanScan(cache, metadata, snapshot->snapshot_id, predicates));
   pinned.files.reserve(plan.tasks.size());
-  for (FileTask& task : plan.tasks) {
+  for (const FileTask& task : plan.tasks) {
     ScanFile file;
-    file.path = std::move(task.entry.file.path);
-    file.size = task.entry.file.file_size;
-    file.records = task.entry.file.record_count;
-    for (iceberg::ManifestEntry& entry : task.deletes)
-      file.delete_files.push_back(std::move(entry.file.path));
+    file.path = task.entry->file.path;
+    file.size = task.entry->file.file_size;
+    file.records = task.entry->file.record_count;
+    for (const SharedEntry& entry : task.deletes) file.delete_files.push_back(entry->file.path);
     pinned.files.push_back(std::move(file));
   }
   return pinned;

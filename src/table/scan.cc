@@ -40,25 +40,26 @@ bool BoundsAllow(const iceberg::DataFile& deletes, std::string_view path) {
 // The delete files of a snapshot, found by the data file they are about.
 class DeleteIndex {
  public:
-  void Add(const ManifestEntry& entry) {
-    if (entry.file.content == FileContent::kPositionDeletes &&
-        entry.file.referenced_data_file.has_value()) {
-      by_path_[*entry.file.referenced_data_file].push_back(entry);
+  void Add(SharedEntry entry) {
+    const iceberg::DataFile& file = entry->file;
+    if (file.content == FileContent::kPositionDeletes && file.referenced_data_file.has_value()) {
+      by_path_[*file.referenced_data_file].push_back(std::move(entry));
     } else {
-      others_.push_back(entry);
+      others_.push_back(std::move(entry));
     }
   }
 
   // Spec, "Scan Planning": position deletes apply to data of the same or an older sequence number,
   // equality deletes to older only.
-  Result<std::vector<ManifestEntry>> For(const ManifestEntry& data) const {
-    std::vector<ManifestEntry> result;
+  Result<std::vector<SharedEntry>> For(const ManifestEntry& data) const {
+    std::vector<SharedEntry> result;
     if (const auto found = by_path_.find(data.file.path); found != by_path_.end()) {
-      for (const ManifestEntry& entry : found->second) {
-        if (Applies(entry, data)) result.push_back(entry);
+      for (const SharedEntry& entry : found->second) {
+        if (Applies(*entry, data)) result.push_back(entry);
       }
     }
-    for (const ManifestEntry& entry : others_) {
+    for (const SharedEntry& shared : others_) {
+      const ManifestEntry& entry = *shared;
       if (entry.file.content == FileContent::kEqualityDeletes) {
         const bool global = entry.file.partition.empty();
         if (*data.sequence_number < *entry.sequence_number &&
@@ -69,7 +70,7 @@ class DeleteIndex {
                       entry.file.path);
         }
       } else if (Applies(entry, data) && BoundsAllow(entry.file, data.file.path)) {
-        result.push_back(entry);
+        result.push_back(shared);
       }
     }
     return result;
@@ -81,8 +82,8 @@ class DeleteIndex {
            SamePartition(deletes.file, data.file);
   }
 
-  std::unordered_map<std::string, std::vector<ManifestEntry>> by_path_;
-  std::vector<ManifestEntry> others_;
+  std::unordered_map<std::string_view, std::vector<SharedEntry>> by_path_;
+  std::vector<SharedEntry> others_;
 };
 
 Result<const iceberg::Snapshot*> FindSnapshot(const iceberg::TableMetadata& metadata,
@@ -114,7 +115,7 @@ Result<ScanPlan> PlanScan(ManifestCache& cache, const iceberg::TableMetadata& me
     } else if (pruner.MayMatch(row)) {
       MR_ASSIGN(const auto entries, cache.Manifest(row, metadata));
       for (const ManifestEntry& entry : *entries) {
-        if (entry.status != EntryStatus::kDeleted) deletes.Add(entry);
+        if (entry.status != EntryStatus::kDeleted) deletes.Add(SharedEntry(entries, &entry));
       }
     }
   }
@@ -125,7 +126,7 @@ Result<ScanPlan> PlanScan(ManifestCache& cache, const iceberg::TableMetadata& me
       if (entry.status == EntryStatus::kDeleted || !pruner.MayMatch(entry.file)) continue;
       auto applying = deletes.For(entry);
       if (!applying.ok()) return applying.error().Wrap("table at " + metadata.location);
-      plan.tasks.push_back({entry, std::move(applying).value()});
+      plan.tasks.push_back({SharedEntry(entries, &entry), std::move(applying).value()});
     }
   }
   plan.files_skipped = plan.files_total - static_cast<int64_t>(plan.tasks.size());

@@ -53,10 +53,13 @@ struct Predicate {
   std::vector<iceberg::Literal> values;  // one; several for kIn; none for the null tests
 };
 
+// Shared with the cache, whose manifests are immutable.
+using SharedEntry = std::shared_ptr<const iceberg::ManifestEntry>;
+
 struct FileTask {
-  iceberg::ManifestEntry entry;  // a live data file
-  std::vector<iceberg::ManifestEntry>
-      deletes;  // position delete files that apply to it (sequence, spec and partition checked)
+  SharedEntry entry;  // a live data file
+  // Position delete files that apply to it (sequence, spec and partition checked).
+  std::vector<SharedEntry> deletes;
 };
 
 struct ScanPlan {

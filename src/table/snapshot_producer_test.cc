@@ -37,7 +37,7 @@ TEST(StageSnapshot, AppendInheritsSequenceNumbers) {
   ASSERT_EQ(plan.tasks.size(), 2u);
   std::map<std::string, int64_t> sequences;
   for (const FileTask& task : plan.tasks)
-    sequences[task.entry.file.path] = *task.entry.sequence_number;
+    sequences[task.entry->file.path] = *task.entry->sequence_number;
   EXPECT_EQ(sequences[table.location() + "/data/is_current=true/w1-00000.parquet"], 1);
   EXPECT_EQ(sequences[table.location() + "/data/is_current=true/w2-00000.parquet"], 2);
   EXPECT_EQ(Summary(table, "operation"), "append");
@@ -66,11 +66,11 @@ TEST(StageSnapshot, DeletesApplyToTheirFileOnly) {
   table.Commit(Append(table.Write({"[4]", R"(["d"])", "[true]"}, kCurrent, "w2")));
   const ScanPlan before = table.Plan();
   const auto target = std::find_if(before.tasks.begin(), before.tasks.end(), [](const FileTask& t) {
-    return t.entry.file.record_count == 3;
+    return t.entry->file.record_count == 3;
   });
   SnapshotChange change;
   change.added_deletes = {
-      Get(WritePositionDeletes(table.store, table.location(), target->entry.file, {0, 2}, "w3"))};
+      Get(WritePositionDeletes(table.store, table.location(), target->entry->file, {0, 2}, "w3"))};
   table.Commit(change);
   EXPECT_EQ(Summary(table, "operation"), "delete");
   EXPECT_EQ(Summary(table, "total-position-deletes"), "2");
@@ -78,13 +78,13 @@ TEST(StageSnapshot, DeletesApplyToTheirFileOnly) {
   const ScanPlan plan = table.Plan();
   for (const FileTask& task : plan.tasks) {
     const auto positions = Get(ReadDeletedPositions(table.store, task));
-    if (task.entry.file.record_count == 3) {
+    if (task.entry->file.record_count == 3) {
       EXPECT_EQ(positions, (std::vector<int64_t>{0, 2}));
       // Replaces its delete file by a merged one.
       SnapshotChange merged;
       merged.added_deletes = {Get(
-          WritePositionDeletes(table.store, table.location(), task.entry.file, {0, 1, 2}, "w4"))};
-      merged.removed_deletes = task.deletes;
+          WritePositionDeletes(table.store, table.location(), task.entry->file, {0, 1, 2}, "w4"))};
+      for (const SharedEntry& entry : task.deletes) merged.removed_deletes.push_back(*entry);
       table.Commit(merged);
     } else {
       EXPECT_TRUE(task.deletes.empty());
@@ -93,7 +93,7 @@ TEST(StageSnapshot, DeletesApplyToTheirFileOnly) {
   EXPECT_EQ(Summary(table, "total-position-deletes"), "3");
   EXPECT_EQ(Summary(table, "total-delete-files"), "1");
   for (const FileTask& task : table.Plan().tasks) {
-    if (task.entry.file.record_count == 3) {
+    if (task.entry->file.record_count == 3) {
       ASSERT_EQ(task.deletes.size(), 1u);
       EXPECT_EQ(Get(ReadDeletedPositions(table.store, task)), (std::vector<int64_t>{0, 1, 2}));
     }
@@ -120,13 +120,13 @@ TEST(StageSnapshot, OverwriteKeepsEntriesOfOthersExactly) {
   const auto tasks = table.Plan().tasks;
   SnapshotChange change = Append(table.Write({"[1]", R"(["z"])", "[true]"}, kCurrent, "w3"));
   const auto old = std::find_if(tasks.begin(), tasks.end(),
-                                [](const FileTask& t) { return *t.entry.sequence_number == 1; });
-  change.removed_data = {old->entry};
+                                [](const FileTask& t) { return *t.entry->sequence_number == 1; });
+  change.removed_data = {*old->entry};
   const int64_t id = table.Commit(change);
   EXPECT_EQ(Summary(table, "operation"), "overwrite");
   EXPECT_EQ(Summary(table, "deleted-data-files"), "1");
   std::set<int64_t> sequences;
-  for (const FileTask& task : table.Plan().tasks) sequences.insert(*task.entry.sequence_number);
+  for (const FileTask& task : table.Plan().tasks) sequences.insert(*task.entry->sequence_number);
   EXPECT_EQ(sequences, (std::set<int64_t>{2, 3}));
   // The removed file stays listed as DELETED by this snapshot, with its own sequence number.
   ManifestCache fresh(table.store);
@@ -146,7 +146,7 @@ TEST(StageSnapshot, RemovingWhatIsNotLiveIsAConflictAndLeavesNothing) {
   TestTable table;
   table.Commit(Append(table.Write({"[1]", R"(["a"])", "[true]"}, kCurrent, "w1")));
   SnapshotChange change;
-  change.removed_data = {table.Plan().tasks[0].entry};
+  change.removed_data = {*table.Plan().tasks[0].entry};
   table.Commit(change);
   const auto paths = table.store.Paths();
   const auto staged = StageSnapshot(table.store, table.cache, table.loaded(), change, table.now);
@@ -166,7 +166,7 @@ TEST(StageSnapshot, AFileTwiceInOneSnapshotIsRefused) {
   files.pop_back();
   table.Commit(Append(files));
   SnapshotChange again = Append(files);  // a path never comes back, not even for itself
-  again.removed_data = {table.Plan().tasks.at(0).entry};
+  again.removed_data = {*table.Plan().tasks.at(0).entry};
   EXPECT_FALSE(StageSnapshot(table.store, table.cache, table.loaded(), again, table.now).ok());
 }
 
@@ -243,7 +243,7 @@ TEST(Expiry, KeepsTheNewestOneAnHourAndDeletesTheRest) {
     table.now += 15 * 60 * kMicrosPerSecond;
     SnapshotChange change =
         Append(table.Write({"[1]", R"(["a"])", "[true]"}, kCurrent, "w" + std::to_string(i)));
-    if (i > 0) change.removed_data = {table.Plan().tasks.at(0).entry};
+    if (i > 0) change.removed_data = {*table.Plan().tasks.at(0).entry};
     table.Commit(change);
   }
   const Retention retention{5, 4};
@@ -264,8 +264,8 @@ TEST(Expiry, KeepsTheNewestOneAnHourAndDeletesTheRest) {
     for (const auto& row : Get(fresh.List(snapshot))) reachable.insert(row.path);
     const ScanPlan plan = table.Plan({}, snapshot.snapshot_id);
     ASSERT_EQ(plan.tasks.size(), 1u);
-    Get(DataReader::Open(table.store, plan.tasks[0].entry.file));
-    reachable.insert(plan.tasks[0].entry.file.path);
+    Get(DataReader::Open(table.store, plan.tasks[0].entry->file));
+    reachable.insert(plan.tasks[0].entry->file.path);
   }
   std::set<std::string> there;
   for (const auto& path : table.store.Paths()) there.insert(table.store.Absolute(path));

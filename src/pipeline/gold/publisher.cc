@@ -301,10 +301,10 @@ Status Publisher::Replace(Work& work, const Partitions& partitions, PublishResul
   MR_ASSIGN(const table::ScanPlan plan,
             table::PlanScan(cache_, metadata, metadata.current_snapshot_id, {}));
   for (const table::FileTask& task : plan.tasks) {
-    const bool touched = !partitions.has_value() || task.entry.file.partition.empty() ||
+    const bool touched = !partitions.has_value() || task.entry->file.partition.empty() ||
                          std::find(partitions->begin(), partitions->end(),
-                                   task.entry.file.partition[0]) != partitions->end();
-    if (touched) change.removed_data.push_back(task.entry);
+                                   task.entry->file.partition[0]) != partitions->end();
+    if (touched) change.removed_data.push_back(*task.entry);
   }
   {
     std::string sql = Format("SELECT * FROM {}", kResultTable);

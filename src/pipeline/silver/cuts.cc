@@ -175,7 +175,7 @@ Result<std::set<std::string>> TablesOfNewestCut(ObjectStore& store, table::Manif
   MR_ASSIGN(const table::ScanPlan plan,
             table::PlanScan(manifests, cuts, cuts.current_snapshot_id, {}));
   for (const table::FileTask& task : plan.tasks) {
-    MR_ASSIGN(const auto reader, table::DataReader::Open(store, task.entry.file));
+    MR_ASSIGN(const auto reader, table::DataReader::Open(store, task.entry->file));
     for (int group = 0; group < reader->row_groups(); ++group) {
       MR_ASSIGN(const auto batch, reader->Read(group, fields));
       const auto& numbers = static_cast<const arrow::Int64Array&>(*batch->column(0));
@@ -211,10 +211,10 @@ Result<StagedCut> StageCut(ObjectStore& store, table::ManifestCache& manifests,
   MR_ASSIGN(const table::ScanPlan plan,
             table::PlanScan(manifests, metadata, metadata.current_snapshot_id, {}));
   std::vector<int64_t> sizes;
-  for (const table::FileTask& task : plan.tasks) sizes.push_back(task.entry.file.file_size);
+  for (const table::FileTask& task : plan.tasks) sizes.push_back(task.entry->file.file_size);
   for (const size_t chosen : ChooseFold(sizes, UpkeepOptions())) {
-    MR_TRY(CopyYoung(store, plan.tasks[chosen].entry.file, row.published_at - kKeepRows, *writer));
-    change.removed_data.push_back(plan.tasks[chosen].entry);
+    MR_TRY(CopyYoung(store, plan.tasks[chosen].entry->file, row.published_at - kKeepRows, *writer));
+    change.removed_data.push_back(*plan.tasks[chosen].entry);
   }
   MR_ASSIGN(const auto batch, FromArrow(RowBatch(mark, row), "building the cut"));
   MR_TRY(writer->Write(*batch));

@@ -169,7 +169,7 @@ Status ChooseCandidates(const TableAccess& table, std::vector<CurrentFile>& file
                         const KeyBounds* bounds) {
   return ParallelFor(files.size(), table.threads, [&](size_t i) -> Status {
     CurrentFile& file = files[i];
-    file.candidate = bounds == nullptr || bounds->MayContain(file.task.entry.file);
+    file.candidate = bounds == nullptr || bounds->MayContain(file.task.entry->file);
     return file.candidate ? LoadDead(table, file) : Status();
   });
 }
@@ -194,7 +194,7 @@ Result<OpenRows> FindOpenRows(const TableAccess& table, const std::vector<Curren
   MR_TRY(ParallelFor(found.size(), table.threads, [&](size_t unit) -> Status {
     const size_t f = unit / shares;
     if (!files[f].candidate) return {};
-    MR_ASSIGN(const auto reader, table::DataReader::Open(table.store, files[f].task.entry.file));
+    MR_ASSIGN(const auto reader, table::DataReader::Open(table.store, files[f].task.entry->file));
     for (int group = static_cast<int>(unit % shares); group < reader->row_groups();
          group += static_cast<int>(shares)) {
       MR_ASSIGN(OpenRows rows, ReadRowGroup(columns, *reader, group, files[f],
@@ -211,7 +211,7 @@ Result<OpenRows> FindOpenRows(const TableAccess& table, const std::vector<Curren
         if (seen[key] && whole_row == nullptr) {
           return Fail(ErrorKind::kCorrupt, "{}: a key has two open versions (the second in {})",
                       table.layout.table,
-                      files[static_cast<size_t>(version.file)].task.entry.file.path);
+                      files[static_cast<size_t>(version.file)].task.entry->file.path);
         }
         seen[key] = true;
         all.versions.push_back(version);
@@ -229,7 +229,7 @@ Status ReadOpenRows(const TableAccess& table, const std::vector<CurrentFile>& fi
   for (size_t f = 0; f < files.size(); ++f) {
     if (!files[f].candidate) continue;
     MR_ASSIGN(const auto reader,
-              table::DataReader::Open(table.store, files[f].task.entry.file, table.threads > 1));
+              table::DataReader::Open(table.store, files[f].task.entry->file, table.threads > 1));
     for (int group = 0; group < reader->row_groups(); ++group) {
       MR_ASSIGN(OpenRows rows, ReadRowGroup(columns, *reader, group, files[f],
                                             static_cast<int32_t>(f), index, true));
@@ -247,7 +247,7 @@ Status FindLastClosed(const TableAccess& table, const KeyIndex& index, const Key
                       {{table.ScdColumn(Scd::kIsCurrent).id, Predicate::Op::kEqual, {false}},
                        {table.ScdColumn(Scd::kIsDeleted).id, Predicate::Op::kEqual, {true}}}));
   std::erase_if(plan.tasks,
-                [&](const table::FileTask& task) { return !bounds.MayContain(task.entry.file); });
+                [&](const table::FileTask& task) { return !bounds.MayContain(task.entry->file); });
   std::vector<iceberg::Field> fields;
   for (const SilverColumn* key : table.layout.KeyColumns())
     fields.push_back(table.Field(key->field_id));
@@ -262,7 +262,7 @@ Status FindLastClosed(const TableAccess& table, const KeyIndex& index, const Key
     if (!task.deletes.empty()) {
       MR_ASSIGN(dead, table::ReadDeletedPositions(table.store, task));
     }
-    MR_ASSIGN(const auto reader, table::DataReader::Open(table.store, task.entry.file));
+    MR_ASSIGN(const auto reader, table::DataReader::Open(table.store, task.entry->file));
     for (int group = 0; group < reader->row_groups(); ++group) {
       MR_ASSIGN(const auto batch, reader->Read(group, fields));
       const auto& columns = batch->columns();

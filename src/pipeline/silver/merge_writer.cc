@@ -89,7 +89,7 @@ Status MergeWriter::WriteHistory(const RowSpace& space, std::vector<OutputRow> r
 Status MergeWriter::CopyRows(const table::FileTask& task, const std::vector<int64_t>& without,
                              table::DataWriter& writer) {
   MR_ASSIGN(const auto reader,
-            table::DataReader::Open(table_.store, task.entry.file, table_.threads > 1));
+            table::DataReader::Open(table_.store, task.entry->file, table_.threads > 1));
   auto dead = without.begin();
   for (int group = 0; group < reader->row_groups(); ++group) {
     MR_ASSIGN(auto batch, reader->Read(group, table_.schema.fields));
@@ -150,9 +150,9 @@ Status MergeWriter::MoveHistory(const table::FileTask& task, bool has_deleted) {
 }
 
 void MergeWriter::Remove(const table::FileTask& task) {
-  change_.removed_data.push_back(task.entry);
-  for (const iceberg::ManifestEntry& entry : task.deletes) {
-    if (AboutOnly(entry, task.entry.file.path)) change_.removed_deletes.push_back(entry);
+  change_.removed_data.push_back(*task.entry);
+  for (const table::SharedEntry& entry : task.deletes) {
+    if (AboutOnly(*entry, task.entry->file.path)) change_.removed_deletes.push_back(*entry);
   }
 }
 
@@ -162,11 +162,11 @@ Status MergeWriter::WriteDeletes(const CurrentFile& file) {
   std::merge(file.dead.begin(), file.dead.end(), file.hits.begin(), file.hits.end(),
              std::back_inserter(positions));
   MR_ASSIGN(iceberg::DataFile written,
-            table::WritePositionDeletes(table_.store, location_, file.task.entry.file, positions,
+            table::WritePositionDeletes(table_.store, location_, file.task.entry->file, positions,
                                         Format("{}-{}", write_id_, writers_++)));
   change_.added_deletes.push_back(std::move(written));
-  for (const iceberg::ManifestEntry& entry : file.task.deletes) {
-    if (AboutOnly(entry, file.task.entry.file.path)) change_.removed_deletes.push_back(entry);
+  for (const table::SharedEntry& entry : file.task.deletes) {
+    if (AboutOnly(*entry, file.task.entry->file.path)) change_.removed_deletes.push_back(*entry);
   }
   return {};
 }

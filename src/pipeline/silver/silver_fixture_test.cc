@@ -162,7 +162,7 @@ std::vector<SilverFixture::Row> SilverFixture::Read(const std::string& space,
   for (const table::FileTask& task : plan->tasks) {
     const auto dead = table::ReadDeletedPositions(lake, task);
     EXPECT_TRUE(dead.ok()) << dead.error().ToString();
-    const auto reader = table::DataReader::Open(lake, task.entry.file);
+    const auto reader = table::DataReader::Open(lake, task.entry->file);
     EXPECT_TRUE(reader.ok()) << reader.error().ToString();
     for (int group = 0; group < (*reader)->row_groups(); ++group) {
       const auto batch = (*reader)->Read(group, fields);
@@ -197,8 +197,8 @@ int SilverFixture::Orphans(const std::string& table) {
     const auto plan = table::PlanScan(cache, loaded->metadata, snapshot.snapshot_id, {});
     EXPECT_TRUE(plan.ok());
     for (const table::FileTask& task : plan->tasks) {
-      listed.insert(task.entry.file.path);
-      for (const iceberg::ManifestEntry& entry : task.deletes) listed.insert(entry.file.path);
+      listed.insert(task.entry->file.path);
+      for (const table::SharedEntry& entry : task.deletes) listed.insert(entry->file.path);
     }
   }
   int orphans = 0;

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "base/format.h"
 #include "pipeline/silver/silver_fixture.h"
 
@@ -443,6 +445,33 @@ TEST_F(SilverStageTest, ASnapshotOfTwoPositionsIsFolded) {
   EXPECT_THAT(
       SilverFixture::Lines(f_.Current("orders"), {"id", "name", "version"}),
       ElementsAre("id=1 name=a version=1", "id=2 name=c version=2", "id=3 name=d version=1"));
+}
+
+// Where the catalog commits table by table, a run that ends between two of them goes on with the
+// others. In a process of its own, since failpoints are read once.
+void EndBetweenTwoCommits() {
+  (void)setenv("MILLRACE_FAILPOINTS", "silver.between_commits=error@2", 1);
+  SilverFixture f(false);
+  f.Use(OrdersSchema());
+  TableSchema other = OrdersSchema();
+  other.table = "other";
+  other.relation_oid = 2;
+  f.Use(other);
+  TestEvent event = Insert(1, "b");
+  event.topic = "app.public.other";
+  f.Transact({Insert(1, "a"), event});
+  const bool failed = !f.Run().ok();
+  const size_t first = f.Current("orders").size() + f.Current("other").size();
+  f.Restart();
+  const bool went_on = f.Run().ok();
+  const bool whole = f.Current("orders").size() == 1 && f.Current("other").size() == 1;
+  const bool clean = f.Orphans("orders") == 0 && f.Orphans("other") == 0;
+  std::_Exit(failed && first == 1 && went_on && whole && clean ? 0 : 1);
+}
+
+TEST(SilverDeathTest, ARunThatEndsBetweenTwoCommitsGoesOn) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(EndBetweenTwoCommits(), ::testing::ExitedWithCode(0), "");
 }
 
 }  // namespace

@@ -278,7 +278,7 @@ Status Merge::SettleFiles() {
   std::vector<size_t> foldable;
   for (size_t i = 0; i < files_.size(); ++i) {
     CurrentFile& file = files_[i];
-    const iceberg::DataFile& data = file.task.entry.file;
+    const iceberg::DataFile& data = file.task.entry->file;
     std::sort(file.hits.begin(), file.hits.end());
     if (!file.hits.empty()) {
       fates[i] = FateOf(data.file_size, data.record_count,
@@ -305,7 +305,7 @@ Status Merge::SettleFiles() {
       case FileFate::kRewrite:
         ++outcome_.stats.files_rewritten;
         MR_TRY(writer_.MoveCurrent(
-            file, file.task.entry.file.file_size > options_.upkeep.small_file_bytes));
+            file, file.task.entry->file.file_size > options_.upkeep.small_file_bytes));
         break;
       case FileFate::kDelta:
         ++outcome_.stats.files_delta;
@@ -331,9 +331,9 @@ Status Merge::FoldHistory() {
     std::vector<const table::FileTask*> tasks;
     std::vector<int64_t> sizes;
     for (const table::FileTask& task : plan.tasks) {
-      if (HasDeleted(task.entry.file, table_.ScdColumn(Scd::kIsDeleted).id) != deleted) continue;
+      if (HasDeleted(task.entry->file, table_.ScdColumn(Scd::kIsDeleted).id) != deleted) continue;
       tasks.push_back(&task);
-      sizes.push_back(task.entry.file.file_size);
+      sizes.push_back(task.entry->file.file_size);
     }
     for (const size_t chosen : ChooseFold(sizes, options_.upkeep)) {
       ++outcome_.stats.files_folded;
