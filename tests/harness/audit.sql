@@ -16,7 +16,8 @@ CREATE TABLE audit.log (
 );
 
 CREATE FUNCTION audit.write() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-  SET timezone = 'UTC' SET datestyle = 'ISO,MDY' SET intervalstyle = 'postgres' SET bytea_output = 'hex' SET extra_float_digits = 1 AS $$
+  SET timezone = 'UTC' SET datestyle = 'ISO,MDY' SET intervalstyle = 'postgres' SET bytea_output = 'hex' SET extra_float_digits = 1
+  SET lc_monetary = 'C' SET search_path = '' SET quote_all_identifiers = off AS $$
 BEGIN
   INSERT INTO audit.log (relation, op, old_row, new_row)
   VALUES (coalesce(pg_partition_root(TG_RELID), TG_RELID), left(TG_OP, 1)::"char",
@@ -25,10 +26,18 @@ BEGIN
   RETURN NULL;
 END $$;
 
+-- What a column holds: format_type() of its type, of a domain (or an array of one) that of the base type.
+CREATE FUNCTION audit.base_type(type oid, typmod int) RETURNS text LANGUAGE sql STABLE SET search_path = '' AS $$
+  SELECT CASE WHEN t.typtype = 'd' THEN audit.base_type(t.typbasetype, t.typtypmod)
+              WHEN e.typtype = 'd' AND t.typoutput = 'array_out'::regproc THEN audit.base_type(e.oid, -1) || '[]'
+              ELSE format_type(t.oid, typmod) END
+  FROM pg_type t LEFT JOIN pg_type e ON e.oid = t.typelem WHERE t.oid = type
+$$;
+
 -- The columns by attnum, with type and place in the replica identity (or else the primary key).
 CREATE FUNCTION audit.shape(relation oid) RETURNS jsonb LANGUAGE sql STABLE AS $$
   SELECT jsonb_object_agg(a.attnum::text, jsonb_build_object(
-           'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'generated', a.attgenerated <> '',
+           'name', a.attname, 'type', audit.base_type(a.atttypid, a.atttypmod), 'generated', a.attgenerated <> '',
            'key', coalesce(array_position(i.columns, a.attnum), 0)))
   FROM pg_attribute a
   LEFT JOIN LATERAL (

@@ -1,8 +1,8 @@
 """Values as a reader of Iceberg sees them -> the text that PostgreSQL prints for them.
 
 Written from PostgreSQL's documentation and checked against the server itself (oracle/test_pgtext.py). Session settings are those of
-postgres.TEXT_SETTINGS. What is one value with two texts is canonicalised on both sides by `canonical`: the display scale of an
-unconstrained numeric, whose Iceberg type has a fixed scale, and the last digit of floats whose shortest form lies just half way to the
+postgres.TEXT_SETTINGS. What is one value with two texts is canonicalised on both sides by `canonical`: the display scale of a numeric
+that is unconstrained or has more than 38 digits behind the point, whose Iceberg type has a scale of its own, and the last digit of floats whose shortest form lies just half way to the
 neighbour, which PostgreSQL rounds apart from everyone else.
 """
 
@@ -34,7 +34,8 @@ def column_texts(array: pa.ChunkedArray | pa.Array, pg_type: str) -> list[str | 
             if not valid:
                 result.append(None)
                 continue
-            result.append("{" + ",".join(_array_item(t) for t in texts[at:at + length]) + "}")
+            delimiter = ";" if element == "box" else ","
+            result.append("{" + delimiter.join(_array_item(t, delimiter) for t in texts[at:at + length]) + "}")
             at += length
         return result
     if pa.types.is_boolean(kind):
@@ -69,12 +70,12 @@ def canonical(text: str | None, pg_type: str) -> str | None:
     """The form in which both sides are compared."""
     if text is None:
         return None
-    if pg_type == "numeric":
-        return _trim_scale(text)
-    if pg_type in ("real", "double precision"):
-        return float_text(numpy.float32(text) if pg_type == "real" else numpy.float64(text))
-    if pg_type == "numeric[]":
+    element = pg_type.removesuffix("[]")
+    if element == "numeric" or (scale := re.fullmatch(r"numeric\(\d+,(\d+)\)", element)) and int(scale[1]) > 38:
         return re.sub(r"-?\d+\.\d+", lambda m: _trim_scale(m[0]), text)
+    if element in ("real", "double precision"):
+        kind = numpy.float32 if element == "real" else numpy.float64
+        return re.sub(r"[^{},]+", lambda m: m[0] if m[0] == "NULL" else float_text(kind(m[0])), text)
     return text
 
 
@@ -83,10 +84,11 @@ def _trim_scale(text: str) -> str:
     return "0" if trimmed == "-0" else trimmed
 
 
-def _array_item(text: str | None) -> str:
+def _array_item(text: str | None, delimiter: str) -> str:
     if text is None:
         return "NULL"
-    if text == "" or text.upper() == "NULL" or re.search(r'[{},"\\\s]', text):
+    # Blanks of array_out are ASCII's.
+    if text == "" or text.upper() == "NULL" or re.search(r'[{}"\\ \t\n\v\f\r' + delimiter + "]", text):
         return '"' + re.sub(r'(["\\])', r"\\\1", text) + '"'
     return text
 

@@ -24,7 +24,7 @@ import psycopg
 PASSWORD = "millrace-tests"
 
 # Session settings under which every value's text form is compared.
-TEXT_SETTINGS = "-c timezone=UTC -c datestyle=ISO,MDY -c intervalstyle=postgres -c bytea_output=hex -c extra_float_digits=1"
+TEXT_SETTINGS = "-c timezone=UTC -c datestyle=ISO,MDY -c intervalstyle=postgres -c bytea_output=hex -c extra_float_digits=1 -c lc_monetary=C"
 
 
 def binaries() -> pathlib.Path:

@@ -279,31 +279,48 @@ Result<std::unique_ptr<ValueAppender>> MakeAppender(const LogicalType& source,
   return Fail(ErrorKind::kInternal, "kind {} is not known", KindName(source.kind));
 }
 
-// The form that the event holds: what `__pg` gets for a list whose elements do not fit.
-void AppendJson(const JsonScalar& value, ByteBuffer& out) {
+// As array_out quotes an element.
+void AppendElement(std::string_view text, ByteBuffer& out) {
+  constexpr std::string_view kSpecial = "{}\"\\, \t\n\v\f\r";
+  if (!text.empty() && text.find_first_of(kSpecial) == std::string_view::npos &&
+      ToLower(text) != "null") {
+    out.Append(text);
+    return;
+  }
+  out.Append('"');
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out.Append('\\');
+    out.Append(c);
+  }
+  out.Append('"');
+}
+
+// What `__pg` gets for a value that is no text in the event already: PostgreSQL's text where its
+// elements are numbers, texts or booleans.
+void AppendPlain(const JsonScalar& value, ByteBuffer& out) {
   switch (value.kind) {
     case Kind::kString:
-      json::AppendQuoted(out, value.text);
+      AppendElement(value.text, out);
       break;
     case Kind::kInteger:
       json::AppendInt(out, value.integer);
       break;
     case Kind::kBool:
-      out.Append(value.boolean ? "true" : "false");
+      out.Append(value.boolean ? 't' : 'f');
       break;
     case Kind::kDouble:
       out.Append(Format("{}", value.real));
       break;
     case Kind::kNull:
-      out.Append("null");
+      out.Append("NULL");
       break;
     case Kind::kArray:
-      out.Append('[');
+      out.Append('{');
       for (size_t i = 0; i < value.elements->size(); ++i) {
         if (i > 0) out.Append(',');
-        AppendJson((*value.elements)[i], out);
+        AppendPlain((*value.elements)[i], out);
       }
-      out.Append(']');
+      out.Append('}');
       break;
   }
 }
@@ -369,9 +386,9 @@ void ColumnBuilder::AppendText(const JsonScalar& value) {
   } else if (kind_ == LogicalKind::kTime && value.integer == kMicrosPerDay) {
     (void)text_->Append("24:00:00");  // the one number without an Iceberg form
   } else {
-    ByteBuffer json;
-    AppendJson(value, json);
-    (void)text_->Append(json.view());
+    ByteBuffer plain;
+    AppendPlain(value, plain);
+    (void)text_->Append(plain.view());
   }
 }
 

@@ -94,7 +94,7 @@ TEST(ColumnBuilderTest, ValuesThatTheIcebergTypeCannotHoldGoToTheTextColumn) {
   list.elements = &fits;
   EXPECT_EQ(Held(array, list).substr(0, 5), "list<");
   list.elements = &wide;
-  EXPECT_EQ(Held(array, list), R"(null|["1.5","1000.0"])");
+  EXPECT_EQ(Held(array, list), "null|{1.5,1000.0}");
 }
 
 TEST(ColumnBuilderTest, ValuesOfAnotherTypeAreHeldWhereTheyAreTheSame) {
