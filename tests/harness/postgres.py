@@ -66,6 +66,8 @@ class Cluster:
             "listen_addresses": "'127.0.0.1'", "port": str(self.port), "unix_socket_directories": f"'{self.home}'",
             "wal_level": "logical", "max_replication_slots": "60", "max_wal_senders": "60", "max_connections": "120",
             "track_commit_timestamp": "on", "timezone": "'UTC'", "log_min_messages": "warning", "logging_collector": "off",
+            # A few hundred rows are streamed before they commit.
+            "logical_decoding_work_mem": "'64kB'", "max_prepared_transactions": "20",
             "max_wal_size": "'4GB'", "shared_buffers": "'256MB'", "wal_sender_timeout": "'30s'",
             # The tests never kill the server, so it need not be durable; a benchmark asks for it.
             "fsync": "on" if durable else "off",
