@@ -23,8 +23,8 @@ import psycopg
 
 PASSWORD = "millrace-tests"
 
-# Session settings under which every value's text form is compared.
-TEXT_SETTINGS = "-c timezone=UTC -c datestyle=ISO,MDY -c intervalstyle=postgres -c bytea_output=hex -c extra_float_digits=1 -c lc_monetary=C"
+# Session settings under which every value's text form is compared, and without the timeouts that a test may set for its database.
+TEXT_SETTINGS = "-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0 -c timezone=UTC -c datestyle=ISO,MDY -c intervalstyle=postgres -c bytea_output=hex -c extra_float_digits=1 -c lc_monetary=C"
 
 
 def binaries() -> pathlib.Path:
@@ -105,7 +105,7 @@ class Cluster:
         shutil.rmtree(self.home, ignore_errors=True)
 
     def dsn(self, database: str = "postgres") -> str:
-        return (f"host=127.0.0.1 port={self.port} dbname={database} user={self.user} password={self.password} "
+        return (f"host=127.0.0.1 port={self.port} dbname={database} user={self.user} password={self.password} client_encoding=UTF8 "
                 f"options='{TEXT_SETTINGS}'")
 
     def connect(self, database: str = "postgres", **options) -> psycopg.Connection:
