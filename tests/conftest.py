@@ -17,7 +17,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--bin", default=str(ROOT / "build/release/bin/millrace"), help="the millrace binary under test")
-    parser.addoption("--seeds", type=int, default=20, help="how many seeds the random crash tests run")
+    parser.addoption("--seeds", type=int, default=5, help="how many seeds the random crash tests run")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -10,18 +10,18 @@ import pathlib
 import shutil
 import subprocess
 
-_SOURCE = pathlib.Path(__file__).parent / "synclog.c"
 
-
-def build(directory: pathlib.Path) -> pathlib.Path:
-    library = directory / "synclog.so"
-    subprocess.run(["gcc", "-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-o", library, _SOURCE, "-ldl"], check=True)
+def preload(name: str, directory: pathlib.Path) -> pathlib.Path:
+    """The library of <name>.c beside this file."""
+    library = directory / f"{name}.so"
+    source = pathlib.Path(__file__).parent / f"{name}.c"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-o", library, source, "-ldl"], check=True)
     return library
 
 
 class PowerLoss:
     def __init__(self, directory: pathlib.Path):
-        self.library = build(directory)
+        self.library = preload("synclog", directory)
         self.journal = directory / "synced.log"
 
     @property

@@ -44,6 +44,10 @@ def _split(name: str) -> tuple[str, str]:
     return (parts[0], parts[1]) if len(parts) == 2 else ("public", parts[0])
 
 
+class ReadTwice(Mismatch):
+    """A table's snapshot rows are of more than one moment: it was read again, after a kill for example."""
+
+
 def snapshot_base(lake: Lake, table: Table) -> Base:
     """Where the snapshot of a table stood: as the rows that it read say, which must agree, or else the commit that ended the initial one."""
     if table.silver in lake.tables():
@@ -51,7 +55,7 @@ def snapshot_base(lake: Lake, table: Table) -> Base:
         rows = scan.to_arrow()
         seen = set(zip(map(_lsn, rows["_from_lsn"].to_pylist()), _micros(rows["valid_from"])))
         if len(seen) > 1:
-            raise Mismatch(f"{table.silver} has snapshot rows of more than one position: {sorted(seen)[:5]}")
+            raise ReadTwice(f"{table.silver} has snapshot rows of more than one position: {sorted(seen)[:5]}")
         if seen:
             return Base(*seen.pop())
     ended = [c for c in lake.commits() if c.get("snapshot") == "done"]
@@ -92,7 +96,7 @@ def check_oracle(history: TableHistory, database: Database, table: str) -> None:
 def source_rows(database: Database, table: str, columns: tuple[Column, ...]) -> list[tuple]:
     columns = _streamed(columns)
     names = ", ".join('"' + c.name.replace('"', '""') + '"' for c in columns)
-    with database.connect() as c, c.execute("SET search_path = ''; SET quote_all_identifiers = off").copy(f"COPY (SELECT {names} FROM {table}) TO STDOUT") as copy:
+    with database.connect() as c, c.execute("SET search_path = ''").copy(f"COPY (SELECT {names} FROM {table}) TO STDOUT") as copy:
         return [tuple(pgtext.canonical(v, c.type) for v, c in zip(row, columns)) for row in copy.rows()]
 
 
@@ -123,19 +127,31 @@ def compare_history(silver: pa.Table, history: TableHistory) -> None:
         _expect_equal(counted(ours, *parts), counted(theirs, *parts), shown, "Silver's history", "the audit trigger's")
     else:
         # Without a key equal rows are alike, and which of them ended is nobody's to say; what each commit added and took away is.
-        shown = [*columns, Column(0, "LSN", "", 0, False), Column(0, "time", "", 0, False)]
+        shown = [*columns, Column(0, "LSN", "", 0, False)]
+        _check_times(ours, theirs)
         for title, sign in (("added", 1), ("taken away", -1)):
             _expect_equal(_steps(ours, sign), _steps(theirs, sign), shown, f"what commits have {title} by Silver", "by the audit trigger")
     _check_positions(silver)
 
 
+def _check_times(ours: list[tuple], theirs: list[tuple]) -> None:
+    """A version begins at its commit's time, or, when that is earlier than where the version before it began, at the end of that one."""
+    commit_times = {from_lsn: valid_from for _, valid_from, from_lsn, *_ in theirs}
+    ends = {(to_lsn, valid_to) for _, _, _, valid_to, to_lsn, *_ in ours}
+    for _, valid_from, from_lsn, valid_to, to_lsn, *_ in ours:
+        expected = commit_times.get(from_lsn, valid_from)  # an LSN that is not the oracle's shows in the rows
+        late = valid_from > expected and (from_lsn, valid_from) in ends
+        if not (valid_from == expected or late) or (valid_to is not None and valid_to < valid_from):
+            raise Mismatch(f"a version of the commit at {from_lsn} is valid from {valid_from} to {valid_to}; the commit's time is {expected}")
+
+
 def _steps(rows: list[tuple], sign: int) -> collections.Counter:
-    """(values, LSN, time) -> by how many rows the commit at that LSN changed the number of rows of these values, in one direction."""
+    """(values, LSN) -> by how many rows the commit at that LSN changed the number of rows of these values, in one direction."""
     net: collections.Counter = collections.Counter()
-    for values, valid_from, from_lsn, valid_to, to_lsn, *_ in rows:
-        net[(*values, from_lsn, valid_from)] += 1
+    for values, _, from_lsn, _, to_lsn, *_ in rows:
+        net[(*values, from_lsn)] += 1
         if to_lsn is not None:
-            net[(*values, to_lsn, valid_to)] -= 1
+            net[(*values, to_lsn)] -= 1
     return collections.Counter({step: sign * count for step, count in net.items() if sign * count > 0})
 
 

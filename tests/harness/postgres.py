@@ -13,6 +13,7 @@ import glob
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -23,8 +24,8 @@ import psycopg
 
 PASSWORD = "millrace-tests"
 
-# Session settings under which every value's text form is compared, and without the timeouts that a test may set for its database.
-TEXT_SETTINGS = "-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0 -c timezone=UTC -c datestyle=ISO,MDY -c intervalstyle=postgres -c bytea_output=hex -c extra_float_digits=1 -c lc_monetary=C"
+# Session settings under which every value's text form is compared.
+TEXT_SETTINGS = "-c timezone=UTC -c datestyle=ISO,MDY -c intervalstyle=postgres -c bytea_output=hex -c extra_float_digits=1 -c lc_monetary=C"
 
 
 def binaries() -> pathlib.Path:
@@ -66,8 +67,6 @@ class Cluster:
             "listen_addresses": "'127.0.0.1'", "port": str(self.port), "unix_socket_directories": f"'{self.home}'",
             "wal_level": "logical", "max_replication_slots": "60", "max_wal_senders": "60", "max_connections": "120",
             "track_commit_timestamp": "on", "timezone": "'UTC'", "log_min_messages": "warning", "logging_collector": "off",
-            # A few hundred rows are streamed before they commit.
-            "logical_decoding_work_mem": "'64kB'", "max_prepared_transactions": "20",
             "max_wal_size": "'4GB'", "shared_buffers": "'256MB'", "wal_sender_timeout": "'30s'",
             # The tests never kill the server, so it need not be durable; a benchmark asks for it.
             "fsync": "on" if durable else "off",
@@ -95,8 +94,15 @@ class Cluster:
         if (self.data / "postmaster.pid").exists():
             self._run(self.bin / "pg_ctl", "-D", self.data, "-m", "immediate", "-w", "stop")
 
-    def restart(self) -> None:
-        self._run(self.bin / "pg_ctl", "-D", self.data, "-m", "fast", "-w", "stop")
+    def restart(self, mode: str = "fast") -> None:
+        """`mode` as pg_ctl takes it, or "kill": kill -9 of the server's first process, whose children end by themselves."""
+        if mode == "kill":
+            pid = int((self.data / "postmaster.pid").read_text().split()[0])
+            children = [int(p) for p in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+            os.kill(pid, signal.SIGKILL)
+            wait_until(lambda: not any(pathlib.Path(f"/proc/{p}").exists() for p in [pid, *children]), 60, "the server's processes live on")
+        else:
+            self._run(self.bin / "pg_ctl", "-D", self.data, "-m", mode, "-w", "stop")
         self.start()
 
     def destroy(self) -> None:
@@ -105,7 +111,7 @@ class Cluster:
         shutil.rmtree(self.home, ignore_errors=True)
 
     def dsn(self, database: str = "postgres") -> str:
-        return (f"host=127.0.0.1 port={self.port} dbname={database} user={self.user} password={self.password} client_encoding=UTF8 "
+        return (f"host=127.0.0.1 port={self.port} dbname={database} user={self.user} password={self.password} "
                 f"options='{TEXT_SETTINGS}'")
 
     def connect(self, database: str = "postgres", **options) -> psycopg.Connection:

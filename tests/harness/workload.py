@@ -6,6 +6,7 @@ duplicate keys) roll a transaction back, as they do in life.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 import time
@@ -33,6 +34,18 @@ CREATE UNIQUE INDEX coupons_code ON coupons (code);
 ALTER TABLE coupons REPLICA IDENTITY USING INDEX coupons_code;
 CREATE TABLE stock (sku int PRIMARY KEY, amount int, shelf text, note varchar(20));
 """
+
+def connect_again(database: Database, **options) -> psycopg.Connection:
+    """A connection, as soon as the server takes one."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return database.connect(**options)
+        except psycopg.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
 
 _STATUS = ("new", "paid", "shipped", "delivered", "cancelled")
 
@@ -76,22 +89,30 @@ class Session(threading.Thread):
 
     def run(self) -> None:
         try:
-            with self.database.connect(autocommit=False) as c:
-                c.execute("SET lock_timeout = '5s'")
-                c.execute("SET deadlock_timeout = '100ms'")
-                c.commit()
-                for _ in range(self.transactions):
-                    try:
-                        self.transaction(c)
-                        self.done += 1
-                    except (psycopg.errors.DeadlockDetected, psycopg.errors.UniqueViolation, psycopg.errors.LockNotAvailable,
-                            psycopg.errors.UndefinedColumn, psycopg.errors.FeatureNotSupported):
-                        # The last two: DDL came between; the session looks at the table anew.
-                        c.rollback()
-                    if self.pause:
-                        time.sleep(self.rng.random() * 2 * self.pause)
+            left = self.transactions
+            while left > 0:
+                left = self.work(left)
         except BaseException as error:  # handed to whoever joins
             self.error = error
+
+    def work(self, left: int) -> int:
+        """Over one connection, until it is lost: what was under way then has committed or has not, and the audit trigger knows."""
+        with connect_again(self.database, autocommit=False) as c, contextlib.suppress(psycopg.OperationalError):
+            c.execute("SET lock_timeout = '5s'")
+            c.execute("SET deadlock_timeout = '100ms'")
+            c.commit()
+            while left > 0:
+                left -= 1
+                try:
+                    self.transaction(c)
+                    self.done += 1
+                except (psycopg.errors.DeadlockDetected, psycopg.errors.UniqueViolation, psycopg.errors.LockNotAvailable,
+                        psycopg.errors.UndefinedColumn, psycopg.errors.FeatureNotSupported):
+                    # The last two: DDL came between; the session looks at the table anew.
+                    c.rollback()
+                if self.pause:
+                    time.sleep(self.rng.random() * 2 * self.pause)
+        return left
 
     def transaction(self, c: psycopg.Connection) -> None:
         rng = self.rng
@@ -242,21 +263,27 @@ class SchemaChanges(threading.Thread):
 
     def run(self) -> None:
         try:
-            with self.database.connect() as c:
-                for statement in DDL:
-                    time.sleep(self.rng.random() * 2 * self.pause)
-                    self.attempt(c, statement)
+            for statement in DDL:
+                time.sleep(self.rng.random() * 2 * self.pause)
+                self.attempt(statement)
         except BaseException as error:
             self.error = error
 
-    @staticmethod
-    def attempt(c: psycopg.Connection, statement: str) -> None:
+    def attempt(self, statement: str) -> None:
+        lost = False
         while True:
             try:
-                c.execute(statement)
+                with connect_again(self.database) as c:
+                    c.execute(statement)
                 return
             except (psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable):
-                c.execute("ROLLBACK")
+                continue
+            except psycopg.OperationalError:
+                lost = True
+            except (psycopg.errors.DuplicateColumn, psycopg.errors.UndefinedColumn):
+                if not lost:
+                    raise
+                return  # it had committed before the connection was lost
 
 
 class Workload:

@@ -111,6 +111,10 @@ Result<std::unique_ptr<Connection>> OpenInSnapshot(const PostgresSourceOptions& 
   MR_ASSIGN(auto connection, Connection::Open(options, Connection::Mode::kSql));
   MR_TRY(connection->Execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
   MR_TRY(connection->Execute("SET TRANSACTION SNAPSHOT " + QuoteLiteral(snapshot)));
+  // A worker that waits for a schema change which waits for the session's lock would wait for ever,
+  // and the application behind it. It gives up, so that the change goes first, and the snapshot is
+  // tried again.
+  MR_TRY(connection->Execute("SET LOCAL lock_timeout = '5s'"));
   return connection;
 }
 
