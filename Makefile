@@ -29,8 +29,8 @@ test: build-tests ## every test: units, scenarios against a real PostgreSQL, cra
 bench: build     ## speed and memory side by side with the peers
 	@$(PY) bench/run.py --bin $(BIN)
 
-soak: build      ## long crash runs: many seeds, kills at random times
-	@$(PY) -m pytest -q tests/crash --bin $(BIN) --seeds 200
+soak: build      ## long runs: kills at random times and random values, many seeds of each
+	@$(PY) -m pytest -q tests/crash tests/pgtypes --bin $(BIN) --seeds 200
 
 sanitize: deps   ## the unit tests under the address, undefined-behaviour and thread sanitizers
 	@for p in asan tsan; do cmake --preset $$p > /dev/null && cmake --build --preset $$p -j $(JOBS) && \

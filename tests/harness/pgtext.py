@@ -75,7 +75,8 @@ def canonical(text: str | None, pg_type: str) -> str | None:
         return re.sub(r"-?\d+\.\d+", lambda m: _trim_scale(m[0]), text)
     if element in ("real", "double precision"):
         kind = numpy.float32 if element == "real" else numpy.float64
-        return re.sub(r"[^{},]+", lambda m: m[0] if m[0] == "NULL" else float_text(kind(m[0])), text)
+        bounds, equals, values = text.rpartition("=")
+        return bounds + equals + re.sub(r"[^{},]+", lambda m: m[0] if m[0] == "NULL" else float_text(kind(m[0])), values)
     return text
 
 
