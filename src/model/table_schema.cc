@@ -23,6 +23,7 @@ json::Value ColumnToJson(const SourceColumn& column) {
   v.Set("type_oid", column.type_oid);
   v.Set("typmod", static_cast<int64_t>(column.typmod));
   v.Set("type_name", column.type_name);
+  if (!column.base_type.empty()) v.Set("base_type", column.base_type);
   v.Set("type", ToJson(column.type));
   v.Set("not_null", column.not_null);
   v.Set("key_position", column.key_position);
@@ -39,6 +40,7 @@ Result<SourceColumn> ColumnFromJson(const json::Value& value) {
   MR_ASSIGN(const int64_t typmod, value.Int("typmod"));
   column.typmod = static_cast<int32_t>(typmod);
   MR_ASSIGN(column.type_name, value.String("type_name"));
+  MR_ASSIGN(column.base_type, value.StringOr("base_type", ""));
   const json::Value* type = value.Find("type");
   if (type == nullptr)
     return Fail(ErrorKind::kCorrupt, "column '{}': member 'type' is missing", column.name);

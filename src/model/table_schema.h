@@ -18,6 +18,7 @@ struct SourceColumn {
   uint32_t type_oid = 0;
   int32_t typmod = -1;
   std::string type_name;  // format_type(): "numeric(12,2)"
+  std::string base_type = {};  // of a domain: format_type() of what it is over; else ""
   LogicalType type;
   bool not_null = false;
   int key_position = 0;   // 1-based place in the key, 0 when not part of it

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from harness import compare
@@ -33,20 +35,20 @@ def test_keys_of_every_fit_type(database, audit, millrace):
                     f"INSERT INTO {table} (k, v) VALUES ({literal(values[0])}, -1) ON CONFLICT DO NOTHING", f"UPDATE {table} SET v = v + 1000"]
     database.execute(";\n".join(script))
     millrace.catch_up()
-    database.execute(";\n".join(changes[::1]))
+    database.execute(";\n".join(changes))
     millrace.catch_up()
     compare.check(audit, millrace.lake, compare.tables_of(audit), engines=("pyiceberg",))
     assert len([t for t in millrace.lake.tables() if t.startswith("silver.k_")]) == len(keys)
     assert not millrace.lake.cuts()[-1]["held_back"]
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_keys_that_only_postgresql_can_compare_are_refused_at_set_up(database, audit, millrace, name):
+def test_keys_that_only_postgresql_can_compare_are_refused_at_set_up(database, audit, millrace):
     database.execute(PREPARE)
-    type = {e.name: e.type for e in EDGES}[name]
-    database.execute(f"CREATE TABLE t (k {type} PRIMARY KEY)")
+    types = {e.name: e.type for e in EDGES}
+    database.execute(";".join(f"CREATE TABLE t_{name} (k {types[name]} PRIMARY KEY)" for name in REFUSED))
     with pytest.raises(Failed, match="key column 'k' cannot be compared outside of PostgreSQL"):
         millrace.run("capture", "--once")
     with pytest.raises(Failed) as told:
         millrace.run("check-source")
-    assert "key column 'k' cannot be compared" in told.value.output
+    for name in REFUSED:
+        assert re.search(rf"table public.t_{name}\W.*key column 'k' cannot be compared", told.value.output), name

@@ -205,7 +205,7 @@ ResolvedType TypeCatalog::Resolve(uint32_t oid, int32_t typmod) const {
   });
 }
 
-Result<std::vector<std::string>> TypeCatalog::FormatTypes(
+Result<std::vector<TypeCatalog::Name>> TypeCatalog::FormatTypes(
     Connection& connection, const std::vector<RelationColumn>& columns) {
   std::vector<uint32_t> oids;
   std::vector<std::string> typmods;
@@ -213,11 +213,18 @@ Result<std::vector<std::string>> TypeCatalog::FormatTypes(
     oids.push_back(column.type_oid);
     typmods.push_back(std::to_string(column.typmod));
   }
-  MR_ASSIGN(const Rows rows, connection.Query("SELECT format_type(t, m) FROM unnest($1::oid[], "
-                                              "$2::int[]) WITH ORDINALITY AS u(t, m, i) ORDER BY i",
+  MR_ASSIGN(const Rows rows, connection.Query(R"(
+    SELECT format_type(u.type, u.typmod), CASE WHEN t.typtype = 'd' THEN (
+      WITH RECURSIVE base AS (
+        SELECT t.typbasetype AS type, t.typtypmod AS typmod
+        UNION ALL
+        SELECT d.typbasetype, d.typtypmod FROM base b JOIN pg_type d ON d.oid = b.type WHERE d.typtype = 'd')
+      SELECT format_type(b.type, b.typmod) FROM base b JOIN pg_type d ON d.oid = b.type WHERE d.typtype <> 'd') END
+    FROM unnest($1::oid[], $2::int[]) WITH ORDINALITY AS u(type, typmod, i) LEFT JOIN pg_type t ON t.oid = u.type
+    ORDER BY i)",
                                               {OidArray(oids), "{" + Join(typmods, ",") + "}"}));
-  std::vector<std::string> names;
-  for (int i = 0; i < rows.size(); ++i) names.push_back(rows.String(i, 0));
+  std::vector<Name> names;
+  for (int i = 0; i < rows.size(); ++i) names.push_back({rows.String(i, 0), rows.String(i, 1)});
   if (names.size() != columns.size())
     return Fail(ErrorKind::kInternal, "format_type gave {} names for {} columns", names.size(),
                 columns.size());
@@ -225,7 +232,7 @@ Result<std::vector<std::string>> TypeCatalog::FormatTypes(
 }
 
 DescribedTable Describe(const RelationMessage& relation, const std::vector<int16_t>& attnums,
-                        const LiveTable& live, const std::vector<std::string>& type_names,
+                        const LiveTable& live, const std::vector<TypeCatalog::Name>& type_names,
                         const TypeCatalog& types) {
   DescribedTable table;
   table.schema.relation_oid = relation.oid;
@@ -240,7 +247,8 @@ DescribedTable Describe(const RelationMessage& relation, const std::vector<int16
     column.name = from.name;
     column.type_oid = from.type_oid;
     column.typmod = from.typmod;
-    column.type_name = type_names[i];
+    column.type_name = type_names[i].type;
+    column.base_type = type_names[i].base;
     ResolvedType resolved = types.Resolve(from.type_oid, from.typmod);
     column.type = std::move(resolved.type);
     const auto position = std::find(key.begin(), key.end(), attnums[i]);

@@ -57,9 +57,13 @@ class TypeCatalog {
   // Makes the types and all that they are made of known. Types that do not exist are skipped.
   Status Load(Connection& connection, const std::vector<uint32_t>& oids);
   ResolvedType Resolve(uint32_t oid, int32_t typmod) const;
-  // format_type(): "numeric(12,2)", in the order of the columns.
-  static Result<std::vector<std::string>> FormatTypes(Connection& connection,
-                                                      const std::vector<RelationColumn>& columns);
+  // format_type() in the order of the columns: "numeric(12,2)"; of a domain also what it is over,
+  // through domains over domains.
+  struct Name {
+    std::string type, base;  // base: "" of what is no domain
+  };
+  static Result<std::vector<Name>> FormatTypes(Connection& connection,
+                                               const std::vector<RelationColumn>& columns);
 
  private:
   std::map<uint32_t, TypeInfo> types_;
@@ -74,7 +78,7 @@ struct DescribedTable {
 // Puts together what the stream (or the snapshot) says of the columns, which attnum each has, and
 // the catalog's key. Pure.
 DescribedTable Describe(const RelationMessage& relation, const std::vector<int16_t>& attnums,
-                        const LiveTable& live, const std::vector<std::string>& type_names,
+                        const LiveTable& live, const std::vector<TypeCatalog::Name>& type_names,
                         const TypeCatalog& types);
 // The columns of a table as a RELATION message would tell them now: generated columns are left out.
 RelationMessage AsRelation(const TableEntry& table, const LiveTable& live);

@@ -106,6 +106,7 @@ TypeChangePlan PlanTypeChange(const TypePtr& current, const TypePtr& wanted) {
 }
 
 Status CheckKeyType(const SourceColumn& column) {
+  const std::string_view name = column.base_type.empty() ? column.type_name : column.base_type;
   bool canonical = true;
   switch (column.type.kind) {
     case LogicalKind::kBool:
@@ -124,17 +125,15 @@ Status CheckKeyType(const SourceColumn& column) {
     case LogicalKind::kUuid:
       break;
     case LogicalKind::kText:
-      canonical = column.type_name != "citext" && !column.type_name.ends_with(".citext");
+      canonical = name != "citext" && !name.ends_with(".citext");
       break;
     case LogicalKind::kJson:
     case LogicalKind::kArray:
       canonical = false;
       break;
     case LogicalKind::kOpaque:
-      canonical =
-          std::find(kCanonicalText.begin(), kCanonicalText.end(),
-                    std::string_view(column.type_name).substr(0, column.type_name.find('('))) !=
-          kCanonicalText.end();
+      canonical = std::find(kCanonicalText.begin(), kCanonicalText.end(),
+                            name.substr(0, name.find('('))) != kCanonicalText.end();
       break;
   }
   if (canonical) return {};
