@@ -36,6 +36,7 @@ Result<postgres::PostgresSourceOptions> SourceOptions(const Config& config,
   options.adopt_slot = source.adopt_slot;
   options.snapshot_workers = source.snapshot_workers;
   options.status_interval = std::chrono::milliseconds(source.status_interval / 1000);
+  options.spill_folder = (config.lake.path / "spill").string();
   options.known_schemas = std::move(known);
   return options;
 }

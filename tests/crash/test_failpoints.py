@@ -34,7 +34,7 @@ def _create(database, large: bool = False) -> None:
             INSERT INTO big SELECT i, (SELECT string_agg(md5(random()::text || i || j), '') FROM generate_series(1, 25) j), 0 FROM generate_series(1, 45000) i""")
 
 
-def _change(database, step: int, large: bool, more_tables: bool) -> None:
+def _change(database, step: int, large: bool, more_tables: bool, streamed: bool) -> None:
     database.execute(f"""
         UPDATE t SET a = 'step {step}', n = n + 1 WHERE id % 5 = {step % 5};
         DELETE FROM t WHERE id = {step + 1};
@@ -43,6 +43,8 @@ def _change(database, step: int, large: bool, more_tables: bool) -> None:
         DELETE FROM bag WHERE ctid = (SELECT min(ctid) FROM bag);""")
     if large:
         database.execute(f"UPDATE big SET n = {step} WHERE id % 1000 = {step}")
+    if streamed:  # a transaction that comes before it commits, in more than one block
+        database.execute(f"INSERT INTO bag SELECT i + {step} FROM generate_series(1, 6000) i; DELETE FROM bag WHERE v > 500")
     if more_tables:
         database.execute(f"CREATE TABLE more_{step} (id int PRIMARY KEY); INSERT INTO more_{step} VALUES (1), (2)")
 
@@ -67,7 +69,7 @@ def gold(millrace):
 
 @pytest.mark.parametrize("name", [n for n in NAMES if not n.endswith("_rollup") and n not in ELSEWHERE])
 def test_failpoint(name, millrace, audit, database, gold):
-    large, more_tables = "delete_file" in name, name.startswith("capture.")
+    large, more_tables, streamed = "delete_file" in name, name.startswith("capture."), "spill" in name
     _create(database, large)
     acted: set[str] = set()
     steps = itertools.count()
@@ -76,7 +78,7 @@ def test_failpoint(name, millrace, audit, database, gold):
         for action in ("kill", "error", "unknown", "nospace"):
             if action in acted:
                 continue
-            _change(database, next(steps), large, more_tables)
+            _change(database, next(steps), large, more_tables, streamed)
             for part, before in AFTER.items():
                 if part in name:
                     _die(millrace, before)

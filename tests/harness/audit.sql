@@ -27,7 +27,7 @@ BEGIN
 END $$;
 
 -- What a column holds: format_type() of its type, of a domain (or an array of one) that of the base type.
-CREATE FUNCTION audit.base_type(type oid, typmod int) RETURNS text LANGUAGE sql STABLE SET search_path = '' AS $$
+CREATE FUNCTION audit.base_type(type oid, typmod int) RETURNS text LANGUAGE sql STABLE SET search_path = '' SET quote_all_identifiers = off AS $$
   SELECT CASE WHEN t.typtype = 'd' THEN audit.base_type(t.typbasetype, t.typtypmod)
               WHEN e.typtype = 'd' AND t.typoutput = 'array_out'::regproc THEN audit.base_type(e.oid, -1) || '[]'
               ELSE format_type(t.oid, typmod) END

@@ -96,7 +96,7 @@ def check_oracle(history: TableHistory, database: Database, table: str) -> None:
 def source_rows(database: Database, table: str, columns: tuple[Column, ...]) -> list[tuple]:
     columns = _streamed(columns)
     names = ", ".join('"' + c.name.replace('"', '""') + '"' for c in columns)
-    with database.connect() as c, c.execute("SET search_path = ''").copy(f"COPY (SELECT {names} FROM {table}) TO STDOUT") as copy:
+    with database.connect() as c, c.execute("SET search_path = ''; SET quote_all_identifiers = off").copy(f"COPY (SELECT {names} FROM {table}) TO STDOUT") as copy:
         return [tuple(pgtext.canonical(v, c.type) for v, c in zip(row, columns)) for row in copy.rows()]
 
 

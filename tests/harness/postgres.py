@@ -24,8 +24,8 @@ import psycopg
 
 PASSWORD = "millrace-tests"
 
-# Session settings under which every value's text form is compared.
-TEXT_SETTINGS = "-c timezone=UTC -c datestyle=ISO,MDY -c intervalstyle=postgres -c bytea_output=hex -c extra_float_digits=1 -c lc_monetary=C"
+# Session settings under which every value's text form is compared, and without the timeouts that a test may set for its database.
+TEXT_SETTINGS = "-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0 -c timezone=UTC -c datestyle=ISO,MDY -c intervalstyle=postgres -c bytea_output=hex -c extra_float_digits=1 -c lc_monetary=C"
 
 
 def binaries() -> pathlib.Path:
@@ -67,6 +67,8 @@ class Cluster:
             "listen_addresses": "'127.0.0.1'", "port": str(self.port), "unix_socket_directories": f"'{self.home}'",
             "wal_level": "logical", "max_replication_slots": "60", "max_wal_senders": "60", "max_connections": "120",
             "track_commit_timestamp": "on", "timezone": "'UTC'", "log_min_messages": "warning", "logging_collector": "off",
+            # A few hundred rows are streamed before they commit.
+            "logical_decoding_work_mem": "'64kB'", "max_prepared_transactions": "20",
             "max_wal_size": "'4GB'", "shared_buffers": "'256MB'", "wal_sender_timeout": "'30s'",
             # The tests never kill the server, so it need not be durable; a benchmark asks for it.
             "fsync": "on" if durable else "off",
@@ -111,7 +113,7 @@ class Cluster:
         shutil.rmtree(self.home, ignore_errors=True)
 
     def dsn(self, database: str = "postgres") -> str:
-        return (f"host=127.0.0.1 port={self.port} dbname={database} user={self.user} password={self.password} "
+        return (f"host=127.0.0.1 port={self.port} dbname={database} user={self.user} password={self.password} client_encoding=UTF8 "
                 f"options='{TEXT_SETTINGS}'")
 
     def connect(self, database: str = "postgres", **options) -> psycopg.Connection:

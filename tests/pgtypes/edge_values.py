@@ -164,7 +164,7 @@ EDGES = (
     _edge("x_box", "box[]", "{(2,2),(0,0);(1,1),(0,0)}"),
     _edge("x_oidvector", "oidvector", "1 2 3", ""),
     _edge("x_int2vector", "int2vector", "1 -2 3", ""),
-    _edge("x_regclass", "regclass", "pg_class", "0"),
+    _edge("x_regclass", "regclass", "pg_class", "public.t", "0"),
     _edge("x_regtype", "regtype", "numeric", "double precision"),
     _edge("x_regproc", "regprocedure", "sum(int4)"),
     _edge("x_regrole", "regrole", "postgres"),

@@ -73,7 +73,9 @@ Status ChangeDecoder::HandleCommit(std::string_view message) {
   if (commit.commit_lsn != commit_lsn_)
     return OutOfOrder("COMMIT of another transaction than BEGIN's");
   in_transaction_ = false;
-  last_end_ = commit.end_lsn;
+  // Whether an empty transaction is sent at all depends on the server's version and on whether it
+  // was streamed: events must not.
+  if (skipping_ || ordinal_ > 0) last_end_ = commit.end_lsn;
   position_.resume_lsn = std::max(position_.resume_lsn, commit.end_lsn);
   if (skipping_) return {};
   position_.last = {commit_lsn_, ordinal_ > 0 ? ordinal_ - 1 : 0};

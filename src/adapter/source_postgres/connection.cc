@@ -14,12 +14,22 @@ struct ClearResult {
 };
 using ResultPtr = std::unique_ptr<PGresult, ClearResult>;
 
-// What docs/formats/types.md promises of PostgreSQL's text, and that nothing of a long snapshot is
-// cut off by a timeout.
+// Whatever the server, database or role has set for sessions: values print as docs/formats/types.md
+// promises (names in regclass and the like in full), our SQL is read as written, row security is an
+// error instead of missing rows, and no timeout cuts off what takes long.
 constexpr std::string_view kSession =
     "-c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=3 -c timezone=UTC -c "
-    "bytea_output=hex -c lc_monetary=C "
+    "bytea_output=hex -c lc_monetary=C -c search_path= -c quote_all_identifiers=off "
+    "-c standard_conforming_strings=on -c row_security=off "
+    "-c default_transaction_isolation=read\\ committed "
     "-c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c lock_timeout=0";
+
+// Settings that not every version has, which the start-up packet could not carry.
+std::string_view LaterSettings(int server_version) {
+  if (server_version >= 170000) return "SET idle_session_timeout = 0; SET transaction_timeout = 0";
+  if (server_version >= 140000) return "SET idle_session_timeout = 0";
+  return "";
+}
 
 std::string Abbreviate(const std::string& sql) {
   return sql.size() <= 60 ? sql : sql.substr(0, 57) + "...";
@@ -88,7 +98,11 @@ Result<std::unique_ptr<Connection>> Connection::Open(const PostgresSourceOptions
   value_pointers.push_back(nullptr);
   std::unique_ptr<Connection> connection(
       new Connection(PQconnectdbParams(key_pointers.data(), value_pointers.data(), 0)));
-  if (PQstatus(connection->connection_) == CONNECTION_OK) return connection;
+  if (PQstatus(connection->connection_) == CONNECTION_OK) {
+    const std::string later(LaterSettings(connection->server_version()));
+    if (!later.empty()) MR_TRY(connection->Execute(later));
+    return connection;
+  }
 
   // A refused start-up packet has no result to take an SQLSTATE from; the text is all there is.
   const std::string message(Trim(PQerrorMessage(connection->connection_)));

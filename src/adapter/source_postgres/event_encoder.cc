@@ -92,7 +92,8 @@ void EventEncoder::Begin(const EventContext& context) {
   after_sequence_lsn_ = Format("\\\"]\",\"ts_us\":{0},\"ts_ns\":{0}000", context.commit_time);
   before_lsn_ = Format("{},\"lsn\":", context.xid ? std::to_string(*context.xid) : "null");
   const std::string origin = context.origin ? Quoted(*context.origin) : "null";
-  const std::string origin_lsn = context.origin ? std::to_string(context.origin_lsn) : "null";
+  const std::string origin_lsn =
+      context.origin_lsn != 0 ? std::to_string(context.origin_lsn) : "null";
   before_ordinal_ = Format(
       ",\"xmin\":null,\"origin\":{},\"origin_lsn\":{},\"commit_lsn\":{},\"ordinal\":", origin,
       origin_lsn, context.commit_lsn);

@@ -19,8 +19,8 @@ struct EventContext {
   bool snapshot = false;
   Lsn previous_end = 0;  // end of the transaction before; 0: not known
   std::optional<std::string>
-      origin;  // replication origin, when the transaction was replicated from elsewhere
-  Lsn origin_lsn = 0;
+      origin;            // replication origin, when the transaction was replicated from elsewhere
+  Lsn origin_lsn = 0;    // 0: not known
   Micros read_time = 0;  // when we read it
 };
 

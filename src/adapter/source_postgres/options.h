@@ -40,6 +40,9 @@ struct PostgresSourceOptions {
   // A source that is further ahead of us than this is read through the SQL interface first, in
   // windows of as much WAL. 0: never.
   int64_t catch_up_bytes = 64 << 20;
+  // Where large transactions that have not committed are kept (transaction_assembler.h). Empty:
+  // the server keeps them, and sends them when they commit.
+  std::string spill_folder;
 
   // The last table versions that Bronze knows (its _schemas), so that columns keep their identity
   // over a restart. Several versions of a table come oldest first.

@@ -1,5 +1,6 @@
 #include "adapter/source_postgres/pgoutput.h"
 
+#include <algorithm>
 #include <cstring>
 #include <type_traits>
 
@@ -63,7 +64,7 @@ Micros TakeTime(Cursor& in) {
 Error Damaged(std::string_view what) {
   return Fail(
       ErrorKind::kCorrupt,
-      "pgoutput: a {} message is cut short or of a form that protocol version 1 does not have",
+      "pgoutput: a {} message is cut short or of a form that protocol version 2 does not have",
       what);
 }
 
@@ -156,6 +157,52 @@ Result<TruncateMessage> ParseTruncate(std::string_view message) {
   if (!in.ok() || type != 'T' || in.left() / 4 < count) return Damaged("TRUNCATE");
   for (uint32_t i = 0; i < count; ++i) truncate.relations.push_back(in.Take<uint32_t>());
   return truncate;
+}
+
+Result<StreamStartMessage> ParseStreamStart(std::string_view message) {
+  Cursor in(message);
+  StreamStartMessage start;
+  const char type = in.TakeChar();
+  start.xid = in.Take<uint32_t>();
+  start.first = in.TakeChar() != 0;
+  if (!in.ok() || type != 'S') return Damaged("STREAM START");
+  return start;
+}
+
+Result<StreamAbortMessage> ParseStreamAbort(std::string_view message) {
+  Cursor in(message);
+  StreamAbortMessage abort;
+  const char type = in.TakeChar();
+  abort.xid = in.Take<uint32_t>();
+  abort.subxid = in.Take<uint32_t>();
+  if (!in.ok() || type != 'A') return Damaged("STREAM ABORT");
+  return abort;
+}
+
+Result<StreamCommitMessage> ParseStreamCommit(std::string_view message) {
+  Cursor in(message);
+  StreamCommitMessage commit;
+  const char type = in.TakeChar();
+  const std::string_view xid = message.substr(std::min<size_t>(1, message.size()), 4);
+  commit.xid = in.Take<uint32_t>();
+  in.TakeChar();  // flags, unused
+  const std::string_view commit_lsn = in.TakeBytes(8);
+  in.TakeBytes(8);  // end LSN
+  const std::string_view time = in.TakeBytes(8);
+  if (!in.ok() || type != 'c') return Damaged("STREAM COMMIT");
+  commit.begin.append("B").append(commit_lsn).append(time).append(xid);
+  commit.commit.append("C").append(message.substr(1 + xid.size()));
+  return commit;
+}
+
+Result<StreamedMessage> ParseStreamed(std::string_view message) {
+  Cursor in(message);
+  StreamedMessage streamed;
+  in.TakeChar();
+  streamed.xid = in.Take<uint32_t>();
+  streamed.rest = in.rest();
+  if (!in.ok()) return Damaged("streamed");
+  return streamed;
 }
 
 Result<RowMessage> ParseRow(std::string_view message) {

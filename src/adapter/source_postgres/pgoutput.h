@@ -9,9 +9,9 @@
 #include "base/time.h"
 #include "model/position.h"
 
-// The messages of PostgreSQL's pgoutput plugin, protocol version 1 (documentation 55.9 "Logical
-// Replication Message Formats"). Views point into the message; nothing is read past its end, and
-// what does not parse is kCorrupt.
+// The messages of PostgreSQL's pgoutput plugin, protocol versions 1 and 2 (documentation 55.9
+// "Logical Replication Message Formats"). Views point into the message; nothing is read past its
+// end, and what does not parse is kCorrupt.
 namespace millrace::postgres {
 
 // One column of a tuple as it was sent.
@@ -63,6 +63,30 @@ Result<CommitMessage> ParseCommit(std::string_view message);
 Result<OriginMessage> ParseOrigin(std::string_view message);
 Result<RelationMessage> ParseRelation(std::string_view message);
 Result<TruncateMessage> ParseTruncate(std::string_view message);
+
+// Version 2: a block of a transaction that has not ended. `first`: nothing of it came before.
+struct StreamStartMessage {
+  uint32_t xid = 0;
+  bool first = false;
+};
+// `xid` was rolled back, or only its subtransaction `subxid` when they differ.
+struct StreamAbortMessage {
+  uint32_t xid = 0, subxid = 0;
+};
+struct StreamCommitMessage {
+  uint32_t xid = 0;
+  std::string begin, commit;  // the same as version 1's BEGIN and COMMIT
+};
+// Any message of a block but ORIGIN: what comes after its type in version 1, and in which
+// subtransaction it was done.
+struct StreamedMessage {
+  uint32_t xid = 0;
+  std::string_view rest;
+};
+Result<StreamStartMessage> ParseStreamStart(std::string_view message);
+Result<StreamAbortMessage> ParseStreamAbort(std::string_view message);
+Result<StreamCommitMessage> ParseStreamCommit(std::string_view message);
+Result<StreamedMessage> ParseStreamed(std::string_view message);
 
 // INSERT, UPDATE and DELETE: the relation first, so that the caller can find how wide its tuples
 // are.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -50,9 +51,10 @@ class PostgresSource final : public Source {
   Status Resume(const SourcePosition& position, const std::optional<SlotState>& slot);
   Status AdoptSlot(const SlotState& slot);
   // Reads a large backlog, up to `until` or until little is left, through the SQL interface.
-  Status ReadBacklog(const std::string& publication_names, TableWatcher& watcher,
-                     ChangeDecoder& decoder, BatchWriter& writer, std::optional<Lsn> until,
-                     std::stop_token stop);
+  // `take_arrival`: after each message.
+  Status ReadBacklog(const std::string& publication_names,
+                     const std::function<Status()>& take_arrival, ChangeDecoder& decoder,
+                     BatchWriter& writer, std::optional<Lsn> until, std::stop_token stop);
   // The slot to what was confirmed while no stream told it.
   void AdvanceSlot();
   Status ReadArrival(TableWatcher& watcher, ChangeDecoder& decoder, BatchWriter& writer,

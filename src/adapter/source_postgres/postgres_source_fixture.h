@@ -133,7 +133,8 @@ class PostgresSourceTest : public ::testing::Test {
   // One for all suites: each test has a database of its own.
   static millrace::testing::PostgresServer& Server() {
     static const auto server = millrace::testing::PostgresServer::Start(
-        "wal_sender_timeout = 5s\nmax_replication_slots = 100\nmax_wal_senders = 100");
+        "wal_sender_timeout = 5s\nmax_replication_slots = 100\nmax_wal_senders = 100\n"
+        "max_prepared_transactions = 10\nlogical_decoding_work_mem = 64kB");
     EXPECT_TRUE(server.ok()) << (server.ok() ? "" : server.error().ToString());
     return **server;
   }

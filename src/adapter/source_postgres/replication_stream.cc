@@ -31,11 +31,13 @@ uint64_t ReadUint64(const char* p) {
 }  // namespace
 
 Result<std::unique_ptr<ReplicationStream>> ReplicationStream::Start(
-    std::unique_ptr<Connection> connection, const std::string& slot,
-    const std::string& publication_names, Lsn start, std::chrono::milliseconds status_interval) {
+    std::unique_ptr<Connection> connection, const Request& request) {
+  const std::string& slot = request.slot;
   const std::string command =
-      Format("START_REPLICATION SLOT {} LOGICAL {} (proto_version '1', publication_names {})",
-             QuoteIdentifier(slot), FormatLsn(start), QuoteLiteral(publication_names));
+      Format("START_REPLICATION SLOT {} LOGICAL {} ({}, publication_names {})",
+             QuoteIdentifier(slot), FormatLsn(request.start),
+             request.in_progress ? "proto_version '2', streaming 'on'" : "proto_version '1'",
+             QuoteLiteral(request.publication_names));
   PGresult* result = PQexec(connection->raw(), command.c_str());
   const bool started = PQresultStatus(result) == PGRES_COPY_BOTH;
   if (!started) {
@@ -57,8 +59,8 @@ Result<std::unique_ptr<ReplicationStream>> ReplicationStream::Start(
   if (PQsetnonblocking(connection->raw(), 1) != 0)
     return connection->ConnectionError("slot " + slot);
   std::unique_ptr<ReplicationStream> stream(
-      new ReplicationStream(std::move(connection), status_interval));
-  stream->received_ = start;
+      new ReplicationStream(std::move(connection), request.status_interval));
+  stream->received_ = request.start;
   stream->status_thread_ =
       std::jthread([s = stream.get()](std::stop_token stop) { s->StatusLoop(stop); });
   return stream;

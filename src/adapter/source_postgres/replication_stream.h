@@ -29,10 +29,16 @@ class ReplicationStream {
     std::string_view payload;  // kData; valid until the next call of Next
   };
 
+  struct Request {
+    std::string slot;
+    std::string publication_names;
+    Lsn start = 0;
+    bool in_progress = false;  // large transactions come before they commit: protocol version 2
+    std::chrono::milliseconds status_interval;
+  };
   // Takes the connection over. kFenced when the slot cannot stream from `start` any more.
-  static Result<std::unique_ptr<ReplicationStream>> Start(
-      std::unique_ptr<Connection> connection, const std::string& slot,
-      const std::string& publication_names, Lsn start, std::chrono::milliseconds status_interval);
+  static Result<std::unique_ptr<ReplicationStream>> Start(std::unique_ptr<Connection> connection,
+                                                          const Request& request);
   // Says good-bye and lets go of the slot, waiting at most two seconds for the server.
   ~ReplicationStream();
 

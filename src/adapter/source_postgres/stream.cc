@@ -9,6 +9,7 @@
 #include "adapter/source_postgres/postgres_source.h"
 #include "adapter/source_postgres/publication.h"
 #include "adapter/source_postgres/snapshot_session.h"
+#include "adapter/source_postgres/transaction_assembler.h"
 #include "base/failpoint.h"
 #include "base/format.h"
 #include "base/log.h"
@@ -35,15 +36,18 @@ constexpr Lsn kSlotPace = 1 << 30;
 // Decides when what was read goes to the sink, and when a run up to an LSN is done.
 class Reader {
  public:
-  using ReadArrival = std::function<Status()>;
+  // Reads the rows of new tables when their place in the stream is here.
+  using TakeArrival = std::function<Status()>;
 
-  Reader(ReplicationStream& stream, ChangeDecoder& decoder, BatchWriter& writer,
-         TableWatcher& watcher, ReadArrival read_arrival, std::optional<Lsn> until)
+  Reader(ReplicationStream& stream, TransactionAssembler& assembler, ChangeDecoder& decoder,
+         BatchWriter& writer, TableWatcher& watcher, TakeArrival take_arrival,
+         std::optional<Lsn> until)
       : stream_(stream),
+        assembler_(assembler),
         decoder_(decoder),
         writer_(writer),
         watcher_(watcher),
-        read_arrival_(std::move(read_arrival)),
+        take_arrival_(std::move(take_arrival)),
         until_(until),
         emitted_(decoder.position().resume_lsn) {}
 
@@ -51,14 +55,11 @@ class Reader {
     while (!stop.stop_requested()) {
       MR_ASSIGN(const auto message, stream_.Next());
       if (message) {
-        MR_TRY(Handle(*message));
+        MR_TRY(Handle(*message, stop));
       } else {
         MR_TRY(NothingArrived());
       }
-      if (const auto* arrival = watcher_.ready();
-          arrival != nullptr && decoder_.StandsAt(arrival->slot.consistent_point)) {
-        MR_TRY(read_arrival_());
-      }
+      MR_TRY(take_arrival_());
       // What is in hand ends at a commit, or (within a transaction beyond the goal) is nothing of
       // that transaction yet.
       if (Reached()) return HandOver();
@@ -67,9 +68,9 @@ class Reader {
   }
 
  private:
-  Status Handle(const ReplicationStream::Message& message) {
+  Status Handle(const ReplicationStream::Message& message, std::stop_token stop) {
     if (message.kind == ReplicationStream::Message::Kind::kData)
-      return decoder_.Handle(message.lsn, message.payload);
+      return assembler_.Handle(message.lsn, message.payload, stop);
     if (!decoder_.in_transaction()) decoder_.Advance(message.lsn);
     return {};
   }
@@ -96,7 +97,7 @@ class Reader {
     }
     // The rest of a transaction is on its way: letting more of it come saves two system calls a row
     // and costs no throughput.
-    if (decoder_.in_transaction()) std::this_thread::sleep_for(kNap);
+    if (decoder_.in_transaction() || assembler_.in_block()) std::this_thread::sleep_for(kNap);
     return stream_.Wait(wait);
   }
 
@@ -122,10 +123,11 @@ class Reader {
   }
 
   ReplicationStream& stream_;
+  TransactionAssembler& assembler_;
   ChangeDecoder& decoder_;
   BatchWriter& writer_;
   TableWatcher& watcher_;
-  const ReadArrival read_arrival_;
+  const TakeArrival take_arrival_;
   const std::optional<Lsn> until_;
   Lsn emitted_;  // the resume position of the last batch that ended at one
   steady_clock::time_point last_handed_ = steady_clock::now() - kIdlePace;
@@ -162,6 +164,11 @@ Status PostgresSource::Stream(RecordSink& sink, std::optional<Lsn> until_lsn,
   start_.reset();  // what was handed over from here on may be durable or not: only Prepare can tell
                    // where to begin the next time
   const auto read_arrival = [&] { return ReadArrival(*watcher, decoder, writer, stop); };
+  const auto take_arrival = [&]() -> Status {
+    const auto* arrival = watcher->ready();
+    if (arrival == nullptr || !decoder.StandsAt(arrival->slot.consistent_point)) return {};
+    return read_arrival();
+  };
   decoder.set_pending_gate([&](CapturedTable& table) -> Result<bool> {
     const uint32_t oid = table.stream->schema.relation_oid;
     MR_TRY(watcher->WaitReady(oid, stop));
@@ -178,14 +185,24 @@ Status PostgresSource::Stream(RecordSink& sink, std::optional<Lsn> until_lsn,
     if (const auto* arrival = watcher->ready())
       until_lsn = std::max(*until_lsn, arrival->slot.consistent_point);
   }
-  Status status = ReadBacklog(publications, *watcher, decoder, writer, until_lsn, stop);
+  Status status = ReadBacklog(publications, take_arrival, decoder, writer, until_lsn, stop);
   if (status.ok() && until_lsn && decoder.position().resume_lsn >= *until_lsn &&
       watcher->ready() == nullptr)
     return status;
   if (status.ok() && !stop.stop_requested()) {
     const Lsn start = decoder.position().resume_lsn;
-    MR_ASSIGN(auto stream, ReplicationStream::Start(std::move(replication_), options_.slot,
-                                                    publications, start, options_.status_interval));
+    MR_ASSIGN(auto assembler,
+              TransactionAssembler::Open(options_.spill_folder,
+                                         [&](Lsn lsn, std::string_view message) -> Status {
+                                           MR_TRY(decoder.Handle(lsn, message));
+                                           return take_arrival();
+                                         }));
+    MR_ASSIGN(auto stream, ReplicationStream::Start(std::move(replication_),
+                                                    {.slot = options_.slot,
+                                                     .publication_names = publications,
+                                                     .start = start,
+                                                     .in_progress = !options_.spill_folder.empty(),
+                                                     .status_interval = options_.status_interval}));
     log::Info("capture", "streaming from slot {} at {}", options_.slot, FormatLsn(start));
     ReplicationStream& opened = *stream;
     {
@@ -194,14 +211,16 @@ Status PostgresSource::Stream(RecordSink& sink, std::optional<Lsn> until_lsn,
       slot_behind_ = false;
       if (confirmed_ != 0) stream_->Confirm(confirmed_);
     }
-    status = Reader(opened, decoder, writer, *watcher, read_arrival, until_lsn).Run(stop);
+    status =
+        Reader(opened, *assembler, decoder, writer, *watcher, take_arrival, until_lsn).Run(stop);
   }
   if (!status.ok()) CloseStream();
   const bool cancelled = !status.ok() && status.error().kind() == ErrorKind::kCancelled;
   return cancelled && stop.stop_requested() ? Status() : status;
 }
 
-Status PostgresSource::ReadBacklog(const std::string& publication_names, TableWatcher& watcher,
+Status PostgresSource::ReadBacklog(const std::string& publication_names,
+                                   const std::function<Status()>& take_arrival,
                                    ChangeDecoder& decoder, BatchWriter& writer,
                                    std::optional<Lsn> until, std::stop_token stop) {
   const auto window = static_cast<Lsn>(options_.catch_up_bytes);
@@ -219,11 +238,6 @@ Status PostgresSource::ReadBacklog(const std::string& publication_names, TableWa
               backlog.error().message());
     return {};
   }
-  const auto take_arrival = [&]() -> Status {
-    const auto* arrival = watcher.ready();
-    if (arrival == nullptr || !decoder.StandsAt(arrival->slot.consistent_point)) return {};
-    return ReadArrival(watcher, decoder, writer, stop);
-  };
   Lsn advanced = decoder.position().resume_lsn;
   while (behind() > 0 && !stop.stop_requested()) {
     const Lsn end = std::min(goal, decoder.position().resume_lsn + window);
