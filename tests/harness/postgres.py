@@ -107,6 +107,47 @@ class Cluster:
             self._run(self.bin / "pg_ctl", "-D", self.data, "-m", mode, "-w", "stop")
         self.start()
 
+    def copy(self, *, standby: bool) -> Cluster:
+        """A second server over a copy of this one's files as they are now, replication slots included: a standby that is to be promoted,
+        or the same server restored from an older copy."""
+        self._run(self.bin / "pg_ctl", "-D", self.data, "-m", "fast", "-w", "stop")
+        twin = self._twin()
+        shutil.copytree(self.data, twin.data)
+        if self._as_postgres:
+            for path in (twin.data, *twin.data.rglob("*")):
+                shutil.chown(path, "postgres")
+        if standby:
+            self._run("touch", twin.data / "standby.signal")
+        self.start()
+        return twin._begin()
+
+    def standby(self) -> Cluster:
+        """A streaming standby made by pg_basebackup, which leaves replication slots behind."""
+        twin = self._twin()
+        self._run(self.bin / "pg_basebackup", "-D", twin.data, "-R", "-c", "fast",
+                  "-d", f"host=127.0.0.1 port={self.port} user={self.user} password={self.password}")
+        return twin._begin()
+
+    def promote(self) -> None:
+        with self.connect() as connection:
+            connection.execute("SELECT pg_promote()")
+
+    def _twin(self) -> Cluster:
+        twin = object.__new__(Cluster)
+        twin.__dict__.update(self.__dict__)
+        twin.home = pathlib.Path(tempfile.mkdtemp(prefix="millrace-pg-"))
+        if self._as_postgres:
+            shutil.chown(twin.home, "postgres")
+        twin.data, twin.log, twin.port = twin.home / "data", twin.home / "server.log", free_port()
+        return twin
+
+    def _begin(self) -> Cluster:
+        with open(self.data / "postgresql.conf", "a") as out:
+            out.write(f"port = {self.port}\nunix_socket_directories = '{self.home}'\n")
+        self.start()
+        atexit.register(self.destroy)
+        return self
+
     def destroy(self) -> None:
         with contextlib.suppress(RuntimeError):
             self.stop()

@@ -116,31 +116,37 @@ ErrorKind Resume(SystemIdentity system, std::optional<SlotState> slot,
 }
 
 TEST(Resume, OnlyWhereNothingIsMissing) {
-  EXPECT_TRUE(CheckResume(kPosition, {5, 2, 0}, "", "s", GoodSlot(), "db").ok());
-  EXPECT_EQ(Resume({6, 2, 0}, GoodSlot()), ErrorKind::kFenced);
-  EXPECT_EQ(Resume({5, 2, 0}, std::nullopt), ErrorKind::kFenced);
+  EXPECT_TRUE(CheckResume(kPosition, {5, 2, 0x300}, "", "s", GoodSlot(), "db").ok());
+  EXPECT_EQ(Resume({6, 2, 0x300}, GoodSlot()), ErrorKind::kFenced);
+  EXPECT_EQ(Resume({5, 2, 0x300}, std::nullopt), ErrorKind::kFenced);
   SlotState slot = GoodSlot();
   slot.confirmed_flush = 0x201;
-  EXPECT_EQ(Resume({5, 2, 0}, slot), ErrorKind::kFenced);
+  EXPECT_EQ(Resume({5, 2, 0x300}, slot), ErrorKind::kFenced);
   slot = GoodSlot();
   slot.wal_status = "lost";
-  EXPECT_EQ(Resume({5, 2, 0}, slot), ErrorKind::kFenced);
+  EXPECT_EQ(Resume({5, 2, 0x300}, slot), ErrorKind::kFenced);
   slot = GoodSlot();
   slot.active = true;
-  EXPECT_EQ(Resume({5, 2, 0}, slot), ErrorKind::kUnavailable);
+  EXPECT_EQ(Resume({5, 2, 0x300}, slot), ErrorKind::kUnavailable);
+  slot = GoodSlot();
+  slot.two_phase = true;
+  EXPECT_EQ(Resume({5, 2, 0x300}, slot), ErrorKind::kUnsupported);
+  EXPECT_EQ(Resume({5, 2, 0x1FF}, GoodSlot()), ErrorKind::kFenced);  // an older copy
+  EXPECT_TRUE(CheckResume(kPosition, {5, 2, 0x200}, "", "s", GoodSlot(), "db").ok());
   slot = GoodSlot();
   slot.plugin = "wal2json";
-  EXPECT_EQ(Resume({5, 2, 0}, slot), ErrorKind::kInvalidInput);
+  EXPECT_EQ(Resume({5, 2, 0x300}, slot), ErrorKind::kInvalidInput);
 }
 
 TEST(Resume, AcrossAFailoverThatLostNothingOfOurs) {
   const std::string history =
       "1\t0/50\tno recovery target specified\n\n2\t0/200\tno recovery target specified\n";
-  EXPECT_TRUE(CheckResume(kPosition, {5, 3, 0}, history, "s", GoodSlot(), "db").ok());
-  EXPECT_EQ(Resume({5, 3, 0}, GoodSlot(), "1\t0/50\tx\n2\t0/1FF\tx\n"),
+  EXPECT_TRUE(CheckResume(kPosition, {5, 3, 0x300}, history, "s", GoodSlot(), "db").ok());
+  EXPECT_EQ(Resume({5, 3, 0x300}, GoodSlot(), "1\t0/50\tx\n2\t0/1FF\tx\n"),
             ErrorKind::kFenced);  // we hold more than the new primary
-  EXPECT_EQ(Resume({5, 3, 0}, GoodSlot(), "1\t0/50\tx\n"), ErrorKind::kFenced);  // not our branch
-  EXPECT_EQ(Resume({5, 3, 0}, GoodSlot(), ""), ErrorKind::kFenced);
+  EXPECT_EQ(Resume({5, 3, 0x300}, GoodSlot(), "1\t0/50\tx\n"),
+            ErrorKind::kFenced);  // not our branch
+  EXPECT_EQ(Resume({5, 3, 0x300}, GoodSlot(), ""), ErrorKind::kFenced);
 }
 
 TEST(Chunks, CoverEachRelationOnce) {
@@ -245,9 +251,11 @@ TEST(CheckSource, APublicationThatHasToBeMadeNeedsAnOwner) {
   facts.foreign_owners = {"shop"};
   EXPECT_EQ(Problems(facts), "");  // it is made already
   facts.publication = {};
-  EXPECT_TRUE(Problems(facts).starts_with("error publication [CREATE PUBLICATION")) << Problems(facts);
+  EXPECT_TRUE(Problems(facts).starts_with("error publication [CREATE PUBLICATION"))
+      << Problems(facts);
   facts.superuser = true;
-  EXPECT_TRUE(Problems(facts).starts_with("warn publication [CREATE PUBLICATION")) << Problems(facts);
+  EXPECT_TRUE(Problems(facts).starts_with("warn publication [CREATE PUBLICATION"))
+      << Problems(facts);
 }
 
 TEST(CheckSource, LooksAtEachTable) {

@@ -183,10 +183,19 @@ Status PostgresSource::Resume(const SourcePosition& position,
   std::string history;
   if (system_.timeline != position.timeline) {
     auto answer = replication_->Query(Format("TIMELINE_HISTORY {}", system_.timeline));
-    if (answer.ok()) history = answer->String(0, 1);
+    if (answer.ok()) {
+      history = answer->String(0, 1);
+    } else if (answer.error().kind() == ErrorKind::kUnavailable) {
+      return answer.error();
+    }  // a server without that file does not know its ancestors
   }
   MR_TRY(CheckResume(position, system_, history, options_.slot, slot, catalog_->database()));
   MR_TRY(KeepPublications());
+  if (system_.timeline != position.timeline) {
+    log::Warn("capture",
+              "the source moved from timeline {} to {}: a standby was promoted, and {} lies before",
+              position.timeline, system_.timeline, FormatLsn(position.resume_lsn));
+  }
   start_ = position;
   start_->timeline = system_.timeline;
   return {};

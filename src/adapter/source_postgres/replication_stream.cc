@@ -46,6 +46,14 @@ Result<std::unique_ptr<ReplicationStream>> ReplicationStream::Start(
         state != nullptr && std::string_view(state) == "55000";  // object not in prerequisite state
     Error error = ResultError("slot " + slot, result);
     PQclear(result);
+    // PostgreSQL 17 and later, on a standby (slot.c).
+    if (lost && error.message().find("for logical decoding") != std::string::npos) {
+      return Fail(
+          ErrorKind::kUnavailable,
+          "{}: this server is a standby to which the slot is copied; promote it, or connect "
+          "to the primary",
+          error.message());
+    }
     if (lost) {
       return Fail(ErrorKind::kFenced,
                   "{}; the server no longer has the WAL that the slot needs: start again with an "

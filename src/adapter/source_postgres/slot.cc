@@ -29,10 +29,9 @@ std::optional<Lsn> SwitchPoint(std::string_view history, uint32_t timeline) {
 }
 
 Result<CreatedSlot> Create(Connection& replication, const std::string& name,
-                           std::string_view temporary) {
-  auto result =
-      replication.Query(Format("CREATE_REPLICATION_SLOT {}{} LOGICAL pgoutput EXPORT_SNAPSHOT",
-                               QuoteIdentifier(name), temporary));
+                           std::string_view temporary, std::string_view options) {
+  auto result = replication.Query(Format("CREATE_REPLICATION_SLOT {}{} LOGICAL pgoutput {}",
+                                         QuoteIdentifier(name), temporary, options));
   if (!result.ok()) {
     const Error& error = result.error();
     if (error.message().find("all replication slots are in use") != std::string::npos) {
@@ -48,6 +47,13 @@ Result<CreatedSlot> Create(Connection& replication, const std::string& name,
   MR_ASSIGN(slot.consistent_point, ParseLsn(result->Text(0, 1)));
   slot.snapshot = result->String(0, 2);
   return slot;
+}
+
+Error Moved(const std::string& slot, Lsn confirmed, Lsn reached) {
+  return Fail(ErrorKind::kFenced,
+              "slot {} is at {}, beyond {} which Bronze has reached: another reader moved it, or "
+              "made it anew. {}",
+              slot, FormatLsn(confirmed), FormatLsn(reached), kStartAgain);
 }
 
 }  // namespace
@@ -67,7 +73,7 @@ Result<SystemIdentity> IdentifySystem(Connection& replication) {
 Result<std::optional<SlotState>> ReadSlot(Connection& connection, const std::string& name) {
   MR_ASSIGN(const Rows row,
             connection.Query("SELECT plugin, database, slot_type = 'logical', active, active_pid, "
-                             "wal_status, restart_lsn, confirmed_flush_lsn "
+                             "wal_status, restart_lsn, confirmed_flush_lsn, two_phase "
                              "FROM pg_replication_slots WHERE slot_name = $1",
                              {name}));
   if (row.empty()) return std::optional<SlotState>();
@@ -75,6 +81,7 @@ Result<std::optional<SlotState>> ReadSlot(Connection& connection, const std::str
                                             .database = row.String(0, 1),
                                             .logical = row.Bool(0, 2),
                                             .active = row.Bool(0, 3),
+                                            .two_phase = row.Bool(0, 8),
                                             .active_pid = row.Int(0, 4),
                                             .wal_status = row.String(0, 5),
                                             .restart_lsn = OptionalLsn(row, 6),
@@ -82,12 +89,17 @@ Result<std::optional<SlotState>> ReadSlot(Connection& connection, const std::str
 }
 
 Result<CreatedSlot> CreateSlot(Connection& replication, const std::string& name) {
-  return Create(replication, name, "");
+  std::string_view options = "EXPORT_SNAPSHOT";
+  if (replication.server_version() >= 170000) {
+    MR_ASSIGN(const Rows row, replication.Query("SELECT pg_is_in_recovery()"));
+    if (!row.Bool(0, 0)) options = "(SNAPSHOT 'export', FAILOVER)";
+  }
+  return Create(replication, name, "", options);
 }
 
 Result<CreatedSlot> CreateTemporarySlot(Connection& replication, const std::string& name) {
   return Create(replication, Format("{}_{}", name.substr(0, 50), replication.server_pid()),
-                " TEMPORARY");
+                " TEMPORARY", "EXPORT_SNAPSHOT");
 }
 
 Status DropSlot(Connection& replication, const std::string& name) {
@@ -123,6 +135,12 @@ Status CheckResume(const SourcePosition& position, const SystemIdentity& system,
                   FormatLsn(position.resume_lsn), kStartAgain);
     }
   }
+  if (system.flush_lsn < position.resume_lsn) {
+    return Fail(ErrorKind::kFenced,
+                "the source is at {}, before {} which Bronze has reached: it was restored from an "
+                "older copy. {}",
+                FormatLsn(system.flush_lsn), FormatLsn(position.resume_lsn), kStartAgain);
+  }
   if (!slot) {
     return Fail(ErrorKind::kFenced,
                 "slot {} does not exist on the source, although Bronze has reached {}: it was "
@@ -136,6 +154,12 @@ Status CheckResume(const SourcePosition& position, const SystemIdentity& system,
                 "another slot name",
                 slot_name, slot->plugin, slot->database, database);
   }
+  if (slot->two_phase) {
+    return Fail(ErrorKind::kUnsupported,
+                "slot {} has two_phase on, by which prepared transactions come before they commit; "
+                "choose a slot without",
+                slot_name);
+  }
   if (slot->wal_status == "lost") {
     return Fail(
         ErrorKind::kFenced,
@@ -143,16 +167,19 @@ Status CheckResume(const SourcePosition& position, const SystemIdentity& system,
         "max_slot_wal_keep_size. {}",
         slot_name, kStartAgain);
   }
-  if (slot->confirmed_flush && *slot->confirmed_flush > position.resume_lsn) {
-    return Fail(ErrorKind::kFenced,
-                "slot {} is at {}, beyond {} which Bronze has reached: another reader moved it. {}",
-                slot_name, FormatLsn(*slot->confirmed_flush), FormatLsn(position.resume_lsn),
-                kStartAgain);
-  }
+  if (slot->confirmed_flush && *slot->confirmed_flush > position.resume_lsn)
+    return Moved(slot_name, *slot->confirmed_flush, position.resume_lsn);
   if (slot->active) {
     return Fail(ErrorKind::kUnavailable, "slot {} is being read by another process (server pid {})",
                 slot_name, slot->active_pid);
   }
+  return {};
+}
+
+Status CheckStreamStart(Connection& connection, const std::string& name, Lsn start) {
+  MR_ASSIGN(const auto slot, ReadSlot(connection, name));
+  if (slot && slot->confirmed_flush && *slot->confirmed_flush > start)
+    return Moved(name, *slot->confirmed_flush, start);
   return {};
 }
 

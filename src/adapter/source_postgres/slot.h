@@ -22,6 +22,7 @@ struct SlotState {
   std::string plugin, database;
   bool logical = false;
   bool active = false;
+  bool two_phase = false;  // prepared transactions come at PREPARE, before it is known how they end
   int64_t active_pid = 0;
   std::string wal_status;  // reserved, extended, unreserved, lost
   std::optional<Lsn> restart_lsn, confirmed_flush;
@@ -32,9 +33,11 @@ struct CreatedSlot {
   Lsn consistent_point = 0;
   std::string snapshot;  // pg_export_snapshot's name; lives until the connection's next command
 };
+// From PostgreSQL 17 on a slot that the server copies to its standbys (FAILOVER), unless it is a
+// standby itself.
 Result<CreatedSlot> CreateSlot(Connection& replication, const std::string& name);
-// As above, for as long as the connection lives. Named after `name` and the server's process, so
-// that it clashes with none.
+// One that is not copied, for as long as the connection lives. Named after `name` and the server's
+// process, so that it clashes with none.
 Result<CreatedSlot> CreateTemporarySlot(Connection& replication, const std::string& name);
 Status DropSlot(Connection& replication, const std::string& name);
 
@@ -44,5 +47,9 @@ Status DropSlot(Connection& replication, const std::string& name);
 Status CheckResume(const SourcePosition& position, const SystemIdentity& system,
                    std::string_view history, const std::string& slot_name,
                    const std::optional<SlotState>& slot, const std::string& database);
+
+// Whether the server really streams from `start`: it goes on from where the slot is when that is
+// later, and says nothing. kFenced then. REQUIRES: we hold the slot, so that nobody moves it.
+Status CheckStreamStart(Connection& connection, const std::string& name, Lsn start);
 
 }  // namespace millrace::postgres

@@ -203,6 +203,8 @@ Status PostgresSource::Stream(RecordSink& sink, std::optional<Lsn> until_lsn,
                                                      .start = start,
                                                      .in_progress = !options_.spill_folder.empty(),
                                                      .status_interval = options_.status_interval}));
+    // A snapshot or a backlog took its time, and nobody held the slot.
+    MR_TRY(CheckStreamStart(*catalog_, options_.slot, start));
     log::Info("capture", "streaming from slot {} at {}", options_.slot, FormatLsn(start));
     ReplicationStream& opened = *stream;
     {
