@@ -59,7 +59,8 @@ def main() -> int:
     report = Report(ROOT / "build/bench")
     work = pathlib.Path(tempfile.mkdtemp(prefix="millrace-bench-"))
     # As in production: durable. Large enough for what is measured not to be checkpoints.
-    cluster = Cluster(durable=True, settings={"shared_buffers": "'1GB'", "max_wal_size": "'16GB'", "checkpoint_timeout": "'30min'"})
+    cluster = Cluster(durable=True, settings={"shared_buffers": "'1GB'", "max_wal_size": "'16GB'", "checkpoint_timeout": "'30min'",
+                                               "logical_decoding_work_mem": "'64MB'"})
     setting = capture.Setting(options.bin.resolve(), cluster, work, 2 if options.quick else options.runs, 10 if options.quick else 1, report)
     measures["merge"] = lambda s: lakehouse.merge_and_gold(s, options.spark)
     failed = []
