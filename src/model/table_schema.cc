@@ -27,6 +27,7 @@ json::Value ColumnToJson(const SourceColumn& column) {
   v.Set("type", ToJson(column.type));
   v.Set("not_null", column.not_null);
   v.Set("key_position", column.key_position);
+  if (column.missing) v.Set("missing", *column.missing);
   return v;
 }
 
@@ -48,6 +49,9 @@ Result<SourceColumn> ColumnFromJson(const json::Value& value) {
   MR_ASSIGN(column.not_null, value.Bool("not_null"));
   MR_ASSIGN(const int64_t key_position, value.Int("key_position"));
   column.key_position = static_cast<int>(key_position);
+  if (value.Find("missing") != nullptr) {
+    MR_ASSIGN(column.missing, value.String("missing"));
+  }
   return column;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,9 @@ struct SourceColumn {
   LogicalType type;
   bool not_null = false;
   int key_position = 0;   // 1-based place in the key, 0 when not part of it
+  // What rows written before the column was added show in it, as the JSON of an event: a constant
+  // default given with ADD COLUMN. PostgreSQL keeps it in the catalog, so no event carries it.
+  std::optional<std::string> missing = std::nullopt;
 };
 
 // One version of a source table, as events written under it were shaped. Stored once as

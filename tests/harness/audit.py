@@ -20,6 +20,7 @@ class Column:
     type: str
     key: int          # 1-based place in the replica identity or primary key; 0: no part of it
     generated: bool
+    missing: str | None = None  # what rows written before the column was added show in it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Audit:
             changes = []
             for relation, op, old, new in rows:
                 if op == "S":
-                    shapes[relation] = tuple(sorted((Column(int(attnum), c["name"], c["type"], c["key"], c["generated"])
+                    shapes[relation] = tuple(sorted((Column(int(attnum), c["name"], c["type"], c["key"], c["generated"], c["missing"])
                                                      for attnum, c in new.items()), key=lambda c: c.attnum))
                     changes.append(Change(relation, op, None, None, shapes[relation]))
                     continue

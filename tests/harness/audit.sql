@@ -34,12 +34,17 @@ CREATE FUNCTION audit.base_type(type oid, typmod int) RETURNS text LANGUAGE sql 
   FROM pg_type t LEFT JOIN pg_type e ON e.oid = t.typelem WHERE t.oid = type
 $$;
 
--- The columns by attnum, with type and place in the replica identity (or else the primary key).
+-- The columns by attnum, with type, place in the replica identity (or else the primary key), and what rows written before the
+-- column was added show in it: a constant default of ADD COLUMN, which in a partitioned table lies with the partitions.
 CREATE FUNCTION audit.shape(relation oid) RETURNS jsonb LANGUAGE sql STABLE AS $$
   SELECT jsonb_object_agg(a.attnum::text, jsonb_build_object(
            'name', a.attname, 'type', audit.base_type(a.atttypid, a.atttypmod), 'generated', a.attgenerated <> '',
-           'key', coalesce(array_position(i.columns, a.attnum), 0)))
+           'key', coalesce(array_position(i.columns, a.attnum), 0), 'missing', m.text))
   FROM pg_attribute a
+  LEFT JOIN LATERAL (
+    SELECT min((l.attmissingval::text::text[])[1]) AS text FROM pg_attribute l
+    WHERE l.attname = a.attname AND l.atthasmissing
+      AND (l.attrelid = relation OR l.attrelid IN (SELECT relid FROM pg_partition_tree(relation)))) m ON true
   LEFT JOIN LATERAL (
     SELECT string_to_array(x.indkey::text, ' ')::smallint[] AS columns
     FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid
@@ -57,7 +62,8 @@ BEGIN
   INSERT INTO audit.log (relation, op, new_row) VALUES (name, 'S', audit.shape(name));
 END $$;
 
-CREATE FUNCTION audit.on_ddl() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+CREATE FUNCTION audit.on_ddl() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER
+  SET timezone = 'UTC' SET datestyle = 'ISO,MDY' SET intervalstyle = 'postgres' SET bytea_output = 'hex' SET extra_float_digits = 1 AS $$
 BEGIN
   INSERT INTO audit.log (relation, op, new_row)
   SELECT DISTINCT t.tgrelid, 'S'::"char", audit.shape(t.tgrelid)

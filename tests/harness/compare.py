@@ -86,7 +86,6 @@ def check(audit: Audit, lake: Lake, tables: list[Table], engines: tuple[str, ...
 
 def check_oracle(history: TableHistory, database: Database, table: str) -> None:
     """The oracle's own current rows are the source's, or the oracle is wrong."""
-    # A column added with a default shows that default in rows no transaction wrote; the notebook cannot know it.
     ours = collections.Counter(tuple(pgtext.canonical(v.row.get(c.attnum), c.type) for c in _streamed(history.columns))
                                for v in history.current())
     theirs = collections.Counter(source_rows(database, table, history.columns))

@@ -77,6 +77,14 @@ class _Table:
         self.columns = change.columns
         self.ever.update({c.attnum: c for c in change.columns})
 
+    def fill(self, after: dict[tuple, list[Row]]) -> None:
+        """Rows that are there when a column with a default is added show the default from then on; that is no change of theirs."""
+        missing = {c.attnum: c.missing for c in self.columns if c.missing is not None}
+        for version in (v for versions in self.open.values() for v in versions):
+            version.row = missing | version.row
+        for rows in after.values():
+            rows[:] = [missing | row for row in rows]
+
     def key(self, row: Row) -> tuple:
         if self.identity != "key":
             return tuple(sorted(row.items()))
@@ -106,6 +114,7 @@ class _Table:
         for change in changes:
             if change.op == "S":
                 self.shape(change)
+                self.fill(after)
                 if self.identity != "key":
                     assert not after, "DDL after changes in one transaction: not modelled for tables without a key"
                     self._rekey()

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "adapter/source_postgres/value_encoder.h"
 #include "base/format.h"
 #include "base/text.h"
 
@@ -139,22 +140,39 @@ std::vector<TableEntry> SelectTables(const std::vector<TableEntry>& all,
 Result<LiveTable> ReadLiveTable(Connection& connection, uint32_t oid) {
   LiveTable live;
   const std::string id = std::to_string(oid);
-  MR_ASSIGN(const Rows columns,
-            connection.Query("SELECT attnum, attname, atttypid, atttypmod, attisdropped, "
-                             "attnotnull, attgenerated <> '' FROM pg_attribute "
-                             "WHERE attrelid = $1::oid AND attnum > 0 ORDER BY attnum",
-                             {id}));
+  // A partitioned table has no rows of its own: its partitions hold what was missing.
+  MR_ASSIGN(const Rows columns, connection.Query(R"(
+    WITH stored AS (
+      SELECT $1::oid AS oid UNION SELECT relid::oid FROM pg_partition_tree($1::oid)),
+    missing AS (
+      SELECT attname, count(DISTINCT v) AS values, min(v) AS text FROM (
+        SELECT attname, (attmissingval::text::text[])[1] AS v
+        FROM pg_attribute WHERE attrelid IN (SELECT oid FROM stored) AND atthasmissing) AS a
+      GROUP BY attname)
+    SELECT a.attnum, a.attname, a.atttypid, a.atttypmod, a.attisdropped, a.attnotnull,
+           a.attgenerated <> '', m.text,
+           a.attnotnull OR a.atthasdef OR a.attidentity <> '' OR t.typdefault IS NOT NULL
+    FROM pg_attribute a LEFT JOIN missing m ON m.attname = a.attname AND m.values = 1
+    LEFT JOIN pg_type t ON t.oid = a.atttypid
+    WHERE a.attrelid = $1::oid AND a.attnum > 0 ORDER BY a.attnum)",
+                                                 {id}));
   for (int i = 0; i < columns.size(); ++i) {
-    live.columns.push_back({.attnum = static_cast<int16_t>(columns.Int(i, 0)),
-                            .name = columns.String(i, 1),
-                            .type_oid = Oid(columns, i, 2),
-                            .typmod = static_cast<int32_t>(columns.Int(i, 3)),
-                            .dropped = columns.Bool(i, 4),
-                            .not_null = columns.Bool(i, 5),
-                            .generated = columns.Bool(i, 6)});
+    live.columns.push_back(
+        {.attnum = static_cast<int16_t>(columns.Int(i, 0)),
+         .name = columns.String(i, 1),
+         .type_oid = Oid(columns, i, 2),
+         .typmod = static_cast<int32_t>(columns.Int(i, 3)),
+         .dropped = columns.Bool(i, 4),
+         .not_null = columns.Bool(i, 5),
+         .generated = columns.Bool(i, 6),
+         .missing = columns.IsNull(i, 7) ? std::nullopt : std::optional(columns.String(i, 7)),
+         .may_be_filled = columns.Bool(i, 8)});
   }
   MR_ASSIGN(const Rows indexes,
-            connection.Query("SELECT i.indisprimary, i.indisreplident, i.indkey, c.relreplident "
+            connection.Query("SELECT i.indisprimary, i.indisreplident, i.indkey, c.relreplident, "
+                             "(SELECT string_agg(s.relfilenode::text, ' ' ORDER BY s.oid) "
+                             "FROM pg_class s WHERE s.oid = c.oid OR s.oid IN "
+                             "(SELECT relid FROM pg_partition_tree(c.oid))) "
                              "FROM pg_class c LEFT JOIN pg_index i "
                              "ON i.indrelid = c.oid AND (i.indisprimary OR i.indisreplident) AND "
                              "i.indisvalid WHERE c.oid = $1::oid",
@@ -163,6 +181,7 @@ Result<LiveTable> ReadLiveTable(Connection& connection, uint32_t oid) {
     if (indexes.Bool(i, 0)) live.primary_key = Attnums(indexes.Text(i, 2));
     if (indexes.Bool(i, 1)) live.identity_index = Attnums(indexes.Text(i, 2));
     if (!indexes.Text(i, 3).empty()) live.replica_identity = indexes.Text(i, 3)[0];
+    live.storage = indexes.String(i, 4);
   }
   return live;
 }
@@ -255,7 +274,14 @@ DescribedTable Describe(const RelationMessage& relation, const std::vector<int16
     column.key_position = position == key.end() ? 0 : static_cast<int>(position - key.begin()) + 1;
     const auto row = std::find_if(live.columns.begin(), live.columns.end(),
                                   [&](const LiveColumn& c) { return c.attnum == attnums[i]; });
-    column.not_null = row != live.columns.end() && row->not_null;
+    if (row != live.columns.end()) {
+      column.not_null = row->not_null;
+      if (row->missing && row->type_oid == from.type_oid) {
+        ByteBuffer value;
+        EncoderFor(column.type, resolved.delimiter).Encode(*row->missing, value);
+        column.missing = std::string(value.view());
+      }
+    }
     table.schema.columns.push_back(std::move(column));
     table.delimiters.push_back(resolved.delimiter);
     table.identity.push_back(from.identity);

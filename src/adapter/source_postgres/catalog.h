@@ -48,6 +48,8 @@ struct LiveTable {
   std::vector<int16_t> primary_key;  // attnums in index order
   std::vector<int16_t> identity_index;
   char replica_identity = 'd';
+  // The files that the rows are in: another text after the table was rewritten.
+  std::string storage;
 };
 Result<LiveTable> ReadLiveTable(Connection& connection, uint32_t oid);
 

@@ -1,8 +1,6 @@
 #include "adapter/source_postgres/postgres_source.h"
 
 #include <algorithm>
-#include <chrono>
-#include <thread>
 #include <utility>
 
 #include "adapter/source_postgres/key_types.h"
@@ -14,9 +12,6 @@
 
 namespace millrace::postgres {
 namespace {
-
-constexpr Micros kCatalogLag = 2'000'000;  // how long a commit may take from the WAL to visibility
-constexpr Micros kCatalogStep = 10'000;
 
 Status CheckServer(Connection& connection) {
   if (connection.server_version() < 140000) {
@@ -292,68 +287,6 @@ Result<Lsn> PostgresSource::CurrentLsn() {
             connection->Query("SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() "
                               "ELSE pg_current_wal_flush_lsn() END"));
   return ParseLsn(row.Text(0, 0));
-}
-
-Result<std::unique_ptr<CapturedTable>> PostgresSource::Resolve(const RelationMessage& relation) {
-  if (!Captures(relation.schema + "." + relation.table)) return std::unique_ptr<CapturedTable>();
-  auto table = ResolveOnce(relation);
-  if (table.ok() || table.error().kind() != ErrorKind::kUnavailable) return table;
-  // The catalog connection idles between schema changes and may have been cut.
-  MR_ASSIGN(catalog_, Connection::Open(options_, Connection::Mode::kSql));
-  return ResolveOnce(relation);
-}
-
-Result<std::unique_ptr<CapturedTable>> PostgresSource::ResolveOnce(
-    const RelationMessage& relation) {
-  const std::string name = relation.schema + "." + relation.table;
-  MR_ASSIGN(LiveTable live, ReadLiveTable(*catalog_, relation.oid));
-  const auto known = known_.find(relation.oid);
-  const TableSchema* previous = known == known_.end() ? nullptr : &known->second;
-  auto reconciled =
-      ReconcileColumns(name, previous, relation.columns,
-                       WithoutLongGone(live.columns, previous, high_water_[relation.oid]));
-  // A commit is sent as soon as it is in the WAL, and seen by others a moment later: the catalog
-  // may not show yet what the stream has.
-  for (Micros waited = 0; !reconciled.ok() && waited < kCatalogLag; waited += kCatalogStep) {
-    std::this_thread::sleep_for(std::chrono::microseconds(kCatalogStep));
-    MR_ASSIGN(live, ReadLiveTable(*catalog_, relation.oid));
-    reconciled =
-        ReconcileColumns(name, previous, relation.columns,
-                         WithoutLongGone(live.columns, previous, high_water_[relation.oid]));
-  }
-  if (!reconciled.ok()) {
-    if (!managed_ || live.columns.empty()) return reconciled.error();
-    // Its rows as they are now say for certain what the stream cannot: what changed in between is
-    // lost to history, the state is not.
-    log::Warn("capture", "{}. That is done now; changes up to then are left out",
-              reconciled.error().message());
-    watcher_->Renew(relation.oid);
-    known_.erase(relation.oid);
-    TableSchema unknown{.relation_oid = relation.oid,
-                        .schema = relation.schema,
-                        .table = relation.table,
-                        .replica_identity = ReplicaIdentity::kDefault,
-                        .columns = {}};
-    auto placeholder =
-        std::make_unique<CapturedTable>(Capture(options_.name, std::move(unknown), {}, {}));
-    placeholder->pending = true;
-    return placeholder;
-  }
-  const std::vector<int16_t>& attnums = *reconciled;
-  std::vector<uint32_t> oids;
-  for (const RelationColumn& column : relation.columns) oids.push_back(column.type_oid);
-  MR_TRY(types_.Load(*catalog_, oids));
-  MR_ASSIGN(const auto names, TypeCatalog::FormatTypes(*catalog_, relation.columns));
-  DescribedTable described = Describe(relation, attnums, live, names, types_);
-  if (previous == nullptr || Fingerprint(*previous) != Fingerprint(described.schema)) {
-    log::Info("capture", "table {}: {} columns, schema {}", name, described.schema.columns.size(),
-              Fingerprint(described.schema));
-  }
-  Remember(described.schema);
-  auto table = std::make_unique<CapturedTable>(Capture(options_.name, std::move(described.schema),
-                                                       described.delimiters, described.identity));
-  table->pending = watcher_->IsPending(relation.oid);
-  return table;
 }
 
 }  // namespace millrace::postgres

@@ -59,8 +59,10 @@ class PostgresSource final : public Source {
   void AdvanceSlot();
   Status ReadArrival(TableWatcher& watcher, ChangeDecoder& decoder, BatchWriter& writer,
                      std::stop_token stop);
+  // What the stream's rows of a relation are from here on: relation_versions.cc.
   Result<std::unique_ptr<CapturedTable>> Resolve(const RelationMessage& relation);
   Result<std::unique_ptr<CapturedTable>> ResolveOnce(const RelationMessage& relation);
+  Result<std::unique_ptr<CapturedTable>> TakeForNew(const RelationMessage& relation);
   bool Captures(const std::string& qualified_name) const;
 
   const PostgresSourceOptions options_;
@@ -74,6 +76,8 @@ class PostgresSource final : public Source {
   TypeCatalog types_;
   std::map<uint32_t, TableSchema> known_;   // by relation oid: the version before
   std::map<uint32_t, int16_t> high_water_;  // by relation oid: the highest attnum of any version
+  std::map<uint32_t, std::string>
+      storage_;  // by relation oid: LiveTable::storage under that version
 
   // Stays open after Stream returned, so that what is confirmed then still reaches the slot; until
   // Prepare or the end of this object.

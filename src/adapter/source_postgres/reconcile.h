@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,12 @@ struct LiveColumn {
   bool dropped = false;
   bool not_null = false;
   bool generated = false;  // stored generated columns are not streamed
+  // What rows that are older than the column show in it, as text: a constant DEFAULT of ADD COLUMN
+  // (attmissingval). In a partitioned table, when all partitions agree.
+  std::optional<std::string> missing = std::nullopt;
+  // A default, an identity or NOT NULL: older rows may hold values that the rewrite of the table
+  // gave them, and that no event carries.
+  bool may_be_filled = false;
 };
 
 // The catalog's rows without those that were dropped before `previous`, and so cannot be in what

@@ -52,7 +52,7 @@ void TableWatcher::Run(std::stop_token stop) {
     first_look_over_ = true;
     changed_.notify_all();
     changed_.wait_for(lock, stop, options_.table_check_interval,
-                      [&] { return durable_ || (!renew_.empty() && !arrival_ && !covered_by_); });
+                      [&] { return !arrival_ && (durable_ || !renew_.empty()); });
   }
   const std::lock_guard lock(mutex_);
   finished_ = true;
@@ -82,17 +82,11 @@ Result<std::vector<TableEntry>> TableWatcher::Wanted(const std::vector<TableEntr
 }
 
 Status TableWatcher::Look() {
-  bool busy;
   {
     const std::lock_guard lock(mutex_);
     last_look_ = Status();
-    if (durable_ || !covered_by_) {
-      busy = arrival_ != nullptr;
-    } else {
-      busy = true;
-    }
+    if (arrival_ != nullptr) return {};  // one at a time
   }
-  if (busy) return {};  // one arrival at a time
   if (connection_ == nullptr) {
     MR_ASSIGN(connection_, Connection::Open(options_, Connection::Mode::kSql));
   }
@@ -105,18 +99,20 @@ Status TableWatcher::Look() {
   MR_ASSIGN(const auto all, ListTables(*connection_));
   MR_ASSIGN(const auto wanted, Wanted(all));
 
-  std::set<uint32_t> renew;
+  std::set<uint32_t> renew, covered;
   {
     const std::lock_guard lock(mutex_);
     renew = std::exchange(renew_, {});
+    covered = covered_;
   }
   auto arrival = std::make_unique<Arrival>();
   std::set<uint32_t> pending;
   for (const TableEntry& table : wanted) {
     const std::string name = QualifiedIdentifier(table.schema, table.table);
     const bool marked =
-        std::find(main.pending.begin(), main.pending.end(), table.oid) != main.pending.end() ||
-        renew.contains(table.oid);
+        renew.contains(table.oid) ||
+        (!covered.contains(table.oid) &&
+         std::find(main.pending.begin(), main.pending.end(), table.oid) != main.pending.end());
     const bool published =
         std::binary_search(main.tables.begin(), main.tables.end(), name) ||
         std::binary_search(insert_only.tables.begin(), insert_only.tables.end(), name);
@@ -126,8 +122,9 @@ Status TableWatcher::Look() {
     pending.insert(table.oid);
   }
   PublicationPlan plan = PlanPublications(options_.publication, wanted, main, insert_only);
-  if (!pending.empty() || !main.pending.empty())
-    plan.statements.push_back(MarkPending(options_.publication, pending));
+  covered.insert(pending.begin(), pending.end());
+  if (!covered.empty() || !main.pending.empty())
+    plan.statements.push_back(MarkPending(options_.publication, covered));
   {
     // Before the first of their rows can be in the stream.
     const std::lock_guard lock(mutex_);
@@ -156,16 +153,19 @@ Status TableWatcher::Arrive(std::unique_ptr<Arrival> arrival) {
 }
 
 Status TableWatcher::ClearMark() {
+  std::set<uint32_t> pending;
   {
     const std::lock_guard lock(mutex_);
     if (!durable_) return {};
+    pending = pending_;
   }
   MR_FAILPOINT("capture.before_mark_cleared");
-  MR_TRY(connection_->Execute(MarkPending(options_.publication, {})));
+  MR_TRY(connection_->Execute(MarkPending(options_.publication, pending)));
   MR_FAILPOINT("capture.mark_cleared");
   const std::lock_guard lock(mutex_);
   durable_ = false;
   covered_by_.reset();
+  covered_.clear();
   return {};
 }
 
@@ -184,6 +184,28 @@ void TableWatcher::Renew(uint32_t relation_oid) {
 }
 
 Status TableWatcher::WaitReady(uint32_t relation_oid, std::stop_token stop) {
+  while (true) {
+    MR_TRY(WaitSettled(relation_oid, stop));
+    std::unique_ptr<Arrival> without;
+    {
+      const std::lock_guard lock(mutex_);
+      if (!pending_.contains(relation_oid)) return {};
+      if (arrival_ == nullptr) return last_look_.error().Wrap("new tables");
+      for (const TableEntry& table : arrival_->tables) {
+        if (table.oid == relation_oid) return {};
+      }
+      // Made before this table was asked for, and its place in the stream is still to come. The
+      // next one has its tables too: they are marked.
+      ready_.store(nullptr);
+      without = std::move(arrival_);
+      renew_.insert(relation_oid);
+    }
+    changed_.notify_all();
+  }
+}
+
+// Until there is an arrival, the table is pending no more, or the last look failed.
+Status TableWatcher::WaitSettled(uint32_t relation_oid, std::stop_token stop) {
   std::unique_lock lock(mutex_);
   const auto settled = [&] {
     return arrival_ != nullptr || !pending_.contains(relation_oid) || !last_look_.ok();
@@ -196,14 +218,7 @@ Status TableWatcher::WaitReady(uint32_t relation_oid, std::stop_token stop) {
   if (!changed_.wait(lock, stop, settled)) {
     return Error(ErrorKind::kCancelled, "new tables: asked to stop");
   }
-  if (!pending_.contains(relation_oid)) return {};
-  if (arrival_ == nullptr) return last_look_.error().Wrap("new tables");
-  const bool contained =
-      std::any_of(arrival_->tables.begin(), arrival_->tables.end(),
-                  [&](const TableEntry& table) { return table.oid == relation_oid; });
-  if (contained) return {};
-  return Fail(ErrorKind::kUnavailable,
-              "new tables: relation {} has to wait for others that are not read yet", relation_oid);
+  return {};
 }
 
 void TableWatcher::WaitFirstLook(std::stop_token stop) {
@@ -213,10 +228,13 @@ void TableWatcher::WaitFirstLook(std::stop_token stop) {
 
 void TableWatcher::Done(const EventPosition& covered_by) {
   const std::lock_guard lock(mutex_);
+  for (const TableEntry& table : arrival_->tables) covered_.insert(table.oid);
   ready_.store(nullptr);
   arrival_.reset();
   pending_ = renew_;
   covered_by_ = covered_by;
+  durable_ = false;
+  changed_.notify_all();
 }
 
 void TableWatcher::Confirmed(const SourcePosition& position) {

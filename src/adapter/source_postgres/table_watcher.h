@@ -51,8 +51,9 @@ class TableWatcher {
   // The table's rows are no longer to be had from the stream: takes it for new. Its mark is durable
   // before WaitReady returns.
   void Renew(uint32_t relation_oid);
-  // Until the pending table's arrival is ready, or it is not pending any more. The failure of the
-  // last look; kUnavailable when another arrival is in the way; kCancelled when asked to stop.
+  // Until the pending table's arrival is ready, or it is not pending any more. An arrival without
+  // it gives way to one with the tables of both. The failure of the last look; kCancelled when
+  // asked to stop.
   Status WaitReady(uint32_t relation_oid, std::stop_token stop);
   // Until the first look is over, or stop was asked for.
   void WaitFirstLook(std::stop_token stop);
@@ -75,6 +76,7 @@ class TableWatcher {
   Status Look();
   Status Arrive(std::unique_ptr<Arrival> arrival);
   Status ClearMark();
+  Status WaitSettled(uint32_t relation_oid, std::stop_token stop);
   Result<std::vector<TableEntry>> Wanted(const std::vector<TableEntry>& all);
 
   const PostgresSourceOptions& options_;
@@ -92,8 +94,11 @@ class TableWatcher {
   std::set<uint32_t> renew_;    // asked for by Renew, not in an arrival yet
   std::unique_ptr<Arrival> arrival_;
   std::atomic<Arrival*> ready_{nullptr};
-  std::optional<EventPosition> covered_by_;  // read, not yet durable
-  bool durable_ = false;                     // ... and durable: the mark may go
+  // Arrivals that were read: their last position and tables, which stay marked until that is
+  // durable downstream.
+  std::optional<EventPosition> covered_by_;
+  std::set<uint32_t> covered_;
+  bool durable_ = false;
   std::jthread thread_;
 };
 

@@ -3,6 +3,7 @@
 #include <arrow/array.h>
 
 #include <map>
+#include <set>
 
 #include "commitlog/commit_log.h"
 #include "pipeline/silver/parallel.h"
@@ -26,6 +27,34 @@ Result<SchemaVersions> ReadSchemas(ObjectStore& bronze, const std::vector<Bronze
     out.of_file.push_back(out.versions.size() - 1);
   }
   return out;
+}
+
+SchemaVersions Slice(const SchemaVersions& all, size_t begin, size_t end) {
+  SchemaVersions part;
+  if (begin == end) return part;
+  const size_t first = all.of_file[begin];
+  const auto at = all.versions.begin();
+  part.versions.assign(at + static_cast<std::ptrdiff_t>(first),
+                       at + static_cast<std::ptrdiff_t>(all.of_file[end - 1] + 1));
+  for (size_t i = begin; i < end; ++i) part.of_file.push_back(all.of_file[i] - first);
+  return part;
+}
+
+std::vector<size_t> SplitAtDefaults(const SchemaVersions& schemas, const Layout& layout) {
+  std::set<int16_t> known;
+  for (const SilverColumn& column : layout.columns) known.insert(column.attnum);
+  std::vector<size_t> ends;
+  for (size_t i = 0; i < schemas.of_file.size(); ++i) {
+    if (i > 0 && schemas.of_file[i] == schemas.of_file[i - 1]) continue;
+    bool splits = false;
+    for (const SourceColumn& column : schemas.versions[schemas.of_file[i]].columns) {
+      const bool added = known.insert(column.attnum).second;
+      splits = splits || (added && column.missing);
+    }
+    if (splits && i > 0) ends.push_back(i);
+  }
+  ends.push_back(schemas.of_file.size());
+  return ends;
 }
 
 Result<std::vector<DecodedFile>> DecodeFiles(const StepContext& context,

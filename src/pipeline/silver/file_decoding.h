@@ -15,6 +15,12 @@ struct SchemaVersions {
   std::vector<size_t> of_file;
 };
 Result<SchemaVersions> ReadSchemas(ObjectStore& bronze, const std::vector<BronzeFile>& files);
+// Those of files [begin, end).
+SchemaVersions Slice(const SchemaVersions& all, size_t begin, size_t end);
+// Ends of the runs of files that one merge each takes: a column with a default, which rows written
+// before it show too, has to find them in the table. Ascending, the last is the number of files.
+// Pure.
+std::vector<size_t> SplitAtDefaults(const SchemaVersions& schemas, const Layout& layout);
 
 // Reads and decodes files on the context's threads: several files side by side, one file in parts.
 // In stream order.

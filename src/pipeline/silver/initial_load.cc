@@ -53,8 +53,14 @@ class SnapshotLoad {
  private:
   Status Write(const DecodedFile& part) {
     MR_ASSIGN(const auto scd, ScdFieldIds(evolution_.schema()));
-    const TableAccess table{context_.lake,           context_.manifests,  base_,
-                            evolution_.layout(),     evolution_.schema(), scd,
+    const ColumnFills none;  // no rows are older
+    const TableAccess table{context_.lake,
+                            context_.manifests,
+                            base_,
+                            evolution_.layout(),
+                            evolution_.schema(),
+                            scd,
+                            none,
                             context_.options.threads};
     RowSpace::Joiner joiner(part.values.size());
     joiner.Add(part.values, part.texts, part.rows);

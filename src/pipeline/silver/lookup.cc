@@ -120,11 +120,11 @@ void AppendVersions(const arrow::ArrayVector& columns, const std::vector<int32_t
 }
 
 // One row group: rows that are live and, unless `all`, known to the index.
-Result<OpenRows> ReadRowGroup(const Columns& columns, table::DataReader& reader, int group,
-                              const CurrentFile& file, int32_t number, const KeyIndex& index,
-                              bool all) {
+Result<OpenRows> ReadRowGroup(const TableAccess& table, const Columns& columns,
+                              table::DataReader& reader, int group, const CurrentFile& file,
+                              int32_t number, const KeyIndex& index, bool all) {
   OpenRows found;
-  MR_ASSIGN(const auto match, reader.Read(group, columns.match()));
+  MR_ASSIGN(const auto match, table.fills.Read(reader, group, columns.match()));
   MR_ASSIGN(const EncodedKeys encoded, columns.Encode(*match));
   const int64_t start = reader.row_group_start(group);
   auto dead = std::lower_bound(file.dead.begin(), file.dead.end(), start);
@@ -143,7 +143,7 @@ Result<OpenRows> ReadRowGroup(const Columns& columns, table::DataReader& reader,
     if (all) found.keys.emplace_back(encoded[row]);
   }
   if (rows.empty()) return found;
-  MR_ASSIGN(const auto rest, reader.Read(group, columns.rest()));
+  MR_ASSIGN(const auto rest, table.fills.Read(reader, group, columns.rest()));
   arrow::ArrayVector versions;
   MR_ASSIGN(OpenRows::Chunk chunk, columns.TakeRows(*match, *rest, rows, &versions));
   found.chunks.push_back(std::move(chunk));
@@ -197,7 +197,7 @@ Result<OpenRows> FindOpenRows(const TableAccess& table, const std::vector<Curren
     MR_ASSIGN(const auto reader, table::DataReader::Open(table.store, files[f].task.entry->file));
     for (int group = static_cast<int>(unit % shares); group < reader->row_groups();
          group += static_cast<int>(shares)) {
-      MR_ASSIGN(OpenRows rows, ReadRowGroup(columns, *reader, group, files[f],
+      MR_ASSIGN(OpenRows rows, ReadRowGroup(table, columns, *reader, group, files[f],
                                             static_cast<int32_t>(f), index, false));
       if (!rows.versions.empty()) found[unit].push_back(std::move(rows));
     }
@@ -231,7 +231,7 @@ Status ReadOpenRows(const TableAccess& table, const std::vector<CurrentFile>& fi
     MR_ASSIGN(const auto reader,
               table::DataReader::Open(table.store, files[f].task.entry->file, table.threads > 1));
     for (int group = 0; group < reader->row_groups(); ++group) {
-      MR_ASSIGN(OpenRows rows, ReadRowGroup(columns, *reader, group, files[f],
+      MR_ASSIGN(OpenRows rows, ReadRowGroup(table, columns, *reader, group, files[f],
                                             static_cast<int32_t>(f), index, true));
       if (!rows.versions.empty()) MR_TRY(take(std::move(rows)));
     }

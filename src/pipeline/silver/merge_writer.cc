@@ -87,12 +87,12 @@ Status MergeWriter::WriteHistory(const RowSpace& space, std::vector<OutputRow> r
 }
 
 Status MergeWriter::CopyRows(const table::FileTask& task, const std::vector<int64_t>& without,
-                             table::DataWriter& writer) {
+                             const ColumnFills& fills, table::DataWriter& writer) {
   MR_ASSIGN(const auto reader,
             table::DataReader::Open(table_.store, task.entry->file, table_.threads > 1));
   auto dead = without.begin();
   for (int group = 0; group < reader->row_groups(); ++group) {
-    MR_ASSIGN(auto batch, reader->Read(group, table_.schema.fields));
+    MR_ASSIGN(auto batch, fills.Read(*reader, group, table_.schema.fields));
     const int64_t start = reader->row_group_start(group), end = start + batch->num_rows();
     std::vector<int64_t> rows;
     const auto first = dead;
@@ -130,10 +130,10 @@ Status MergeWriter::MoveCurrent(CurrentFile& file, bool own_file) {
              std::back_inserter(without));
   if (own_file) {
     auto writer = NewWriter(true);
-    MR_TRY(CopyRows(file.task, without, *writer));
+    MR_TRY(CopyRows(file.task, without, table_.fills, *writer));
     MR_TRY(Collect(writer));
   } else {
-    MR_TRY(CopyRows(file.task, without, Open(current_, true)));
+    MR_TRY(CopyRows(file.task, without, table_.fills, Open(current_, true)));
   }
   Remove(file.task);
   return {};
@@ -144,7 +144,7 @@ Status MergeWriter::MoveHistory(const table::FileTask& task, bool has_deleted) {
   if (!task.deletes.empty()) {
     MR_ASSIGN(dead, table::ReadDeletedPositions(table_.store, task));
   }
-  MR_TRY(CopyRows(task, dead, Open(has_deleted ? deleted_ : ended_, false)));
+  MR_TRY(CopyRows(task, dead, ColumnFills(), Open(has_deleted ? deleted_ : ended_, false)));
   Remove(task);
   return {};
 }

@@ -65,7 +65,7 @@ class MergeWriter {
   Status WriteRows(table::DataWriter& writer, const RowSpace& space,
                    const std::vector<OutputRow>& rows);
   Status CopyRows(const table::FileTask& task, const std::vector<int64_t>& without,
-                  table::DataWriter& writer);
+                  const ColumnFills& fills, table::DataWriter& writer);
   Status Collect(std::unique_ptr<table::DataWriter>& writer);
 
   const TableAccess& table_;

@@ -160,6 +160,7 @@ Status SchemaEvolution::Add(const SourceColumn& column) {
                              .type_name = column.type_name,
                              .key_position = 0,
                              .dropped = false});
+  if (column.missing) defaults_.push_back({column.attnum, column.type, *column.missing});
   return {};
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "iceberg/metadata.h"
+#include "pipeline/silver/column_fill.h"
 #include "pipeline/silver/layout.h"
 
 namespace millrace::silver {
@@ -34,6 +35,8 @@ class SchemaEvolution {
   const iceberg::Schema& schema() const { return schema_; }  // with the id that Finish gives
   bool schema_changed() const { return schema_changed_; }
   int32_t last_column_id() const { return last_column_id_; }
+  // Of the columns that Apply added.
+  const std::vector<AddedDefault>& defaults() const { return defaults_; }
 
  private:
   Status Add(const SourceColumn& column);
@@ -48,6 +51,7 @@ class SchemaEvolution {
   int32_t schema_id_;
   int32_t last_column_id_;
   bool schema_changed_ = false;
+  std::vector<AddedDefault> defaults_;
 };
 
 // Applies the schema versions of a batch. `settled`: the version that the table has by now, if that

@@ -1,5 +1,8 @@
 #include "pipeline/silver/staged_table.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/text.h"
 #include "iceberg/update.h"
 
@@ -45,6 +48,22 @@ Result<StagedTable> StageOn(ObjectStore& store, table::ManifestCache& manifests,
     out.commit.updates.push_back(std::move(update));
   }
   return out;
+}
+
+Result<TableBase> BaseAfter(const TableBase& base, const StagedTable& staged, Micros now) {
+  TableBase after;
+  after.loaded = base.loaded;
+  const iceberg::TableMetadata* before = base.create ? nullptr : &base.loaded.metadata;
+  MR_ASSIGN(after.loaded.metadata, iceberg::Apply(before, "", staged.commit.updates, now / 1000));
+  return after;
+}
+
+StagedTable InOneCommit(StagedTable first, StagedTable second) {
+  first.snapshot_id = second.snapshot_id;
+  std::move(second.commit.updates.begin(), second.commit.updates.end(),
+            std::back_inserter(first.commit.updates));
+  std::move(second.new_files.begin(), second.new_files.end(), std::back_inserter(first.new_files));
+  return first;
 }
 
 }  // namespace millrace::silver

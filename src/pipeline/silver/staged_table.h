@@ -34,5 +34,9 @@ struct StagedTable {
 Result<StagedTable> StageOn(ObjectStore& store, table::ManifestCache& manifests, TableBase base,
                             const table::SnapshotChange& change, const table::Retention& retention,
                             Micros now);
+// The table as `staged` will leave it, for another snapshot of the same commit.
+Result<TableBase> BaseAfter(const TableBase& base, const StagedTable& staged, Micros now);
+// Both in one commit; `second` is staged on BaseAfter of `first`.
+StagedTable InOneCommit(StagedTable first, StagedTable second);
 
 }  // namespace millrace::silver

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "pipeline/silver/column_fill.h"
 #include "pipeline/silver/layout.h"
 #include "port/object_store.h"
 #include "table/scan.h"
@@ -20,6 +21,8 @@ struct TableAccess {
   const Layout& layout;
   const iceberg::Schema& schema;
   std::array<int32_t, kScdColumns> scd;  // field ids
+  // Of columns that are newer than all current files, which a merge then writes anew.
+  const ColumnFills& fills;
   int threads = 1;
 
   const iceberg::Field& Field(int32_t id) const { return *schema.FindById(id); }

@@ -27,6 +27,8 @@ class Merge {
       MR_ASSIGN(std::vector<DecodedFile> files, passes.decode(pass));
       MR_TRY(MergePass(std::move(files), passes.filter, pass, covered));
     }
+    // Old rows show the new columns' defaults from now on, whatever the batch changed.
+    outcome_.changed = outcome_.changed || (!table_.fills.empty() && !files_.empty());
     if (!outcome_.changed) return std::move(outcome_);
     MR_TRY(SettleFiles());
     MR_TRY(FoldHistory());
@@ -284,6 +286,7 @@ Status Merge::SettleFiles() {
       fates[i] = FateOf(data.file_size, data.record_count,
                         static_cast<int64_t>(file.dead.size() + file.hits.size()), options_.upkeep);
     }
+    if (!table_.fills.empty() && fates[i] == FileFate::kDelta) fates[i] = FileFate::kRewrite;
     if (fates[i] != FileFate::kDelta) continue;
     foldable.push_back(i);
     sizes.push_back(data.file_size);
@@ -297,7 +300,6 @@ Status Merge::SettleFiles() {
       MR_TRY(writer_.MoveCurrent(file, false));
       continue;
     }
-    if (file.hits.empty()) continue;
     switch (fates[i]) {
       case FileFate::kRemove:
         writer_.Remove(file.task);
@@ -308,6 +310,7 @@ Status Merge::SettleFiles() {
             file, file.task.entry->file.file_size > options_.upkeep.small_file_bytes));
         break;
       case FileFate::kDelta:
+        if (file.hits.empty()) break;
         ++outcome_.stats.files_delta;
         MR_TRY(writer_.WriteDeletes(file));
         break;
