@@ -27,6 +27,9 @@ struct CapturedTable {
 
   // Its rows that were there before it was captured still have to be read: table_watcher.h.
   bool pending = false;
+  // While it is pending: its rows are known but for what a rewrite may have changed, so events from
+  // before the snapshot are not left out.
+  bool goes_on = false;
 
   // Which slot of the batch's streams is ours: valid while batch_serial is the batch's.
   uint64_t batch_serial = 0;

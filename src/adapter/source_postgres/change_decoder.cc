@@ -91,7 +91,7 @@ Status ChangeDecoder::HandleRelation(std::string_view message) {
   MR_ASSIGN(RelationMessage relation, ParseRelation(message));
   last_entry_ = nullptr;
   last_oid_ = 0;
-  MR_ASSIGN(std::unique_ptr<CapturedTable> table, resolver_(relation));
+  MR_ASSIGN(std::unique_ptr<CapturedTable> table, resolver_(relation, commit_lsn_));
   Entry& entry = relations_[relation.oid];
   entry.table = std::move(table);
   entry.old_row.resize(relation.columns.size());
@@ -204,10 +204,10 @@ Status ChangeDecoder::HandleTruncate(Lsn lsn, std::string_view message) {
 
 Result<bool> ChangeDecoder::LeftOut(Entry& entry) {
   if (!pending_gate_) return false;
-  MR_ASSIGN(const bool left_out, pending_gate_(*entry.table));
-  if (left_out) return true;
+  MR_ASSIGN(const Gate gate, pending_gate_(*entry.table));
+  if (gate != Gate::kOver) return gate == Gate::kLeaveOut;
   // The snapshot told what the table looks like.
-  MR_ASSIGN(entry.table, resolver_(entry.relation));
+  MR_ASSIGN(entry.table, resolver_(entry.relation, commit_lsn_));
   if (entry.table != nullptr && entry.table->pending) {
     return Fail(ErrorKind::kUnavailable, "table {}.{}: changed again while its rows were read",
                 entry.relation.schema, entry.relation.table);

@@ -20,12 +20,18 @@ class ChangeDecoder {
  public:
   // Makes the captured version of a relation that the stream just described; nullptr when the table
   // is not ours to capture.
-  using Resolver = std::function<Result<std::unique_ptr<CapturedTable>>(const RelationMessage&)>;
+  // In the transaction that commits at `commit_lsn`.
+  using Resolver =
+      std::function<Result<std::unique_ptr<CapturedTable>>(const RelationMessage&, Lsn commit_lsn)>;
 
-  // Asked before each row of a table that is pending: true when the row is covered by a snapshot
-  // that comes later in the stream and has to be left out. May put that snapshot here first, and
-  // takes the table's mark away when it did.
-  using PendingGate = std::function<Result<bool>(CapturedTable&)>;
+  // Asked before each row of a table that is pending. May put the snapshot that it waits for here
+  // first, and takes the table's mark away when it did.
+  enum class Gate {
+    kLeaveOut,  // the row is covered by a snapshot that comes later in the stream
+    kGoOn,      // that snapshot is still to come, and the row stays: CapturedTable::goes_on
+    kOver,      // the snapshot was put: the table is pending no more
+  };
+  using PendingGate = std::function<Result<Gate>(CapturedTable&)>;
   void set_pending_gate(PendingGate gate) { pending_gate_ = std::move(gate); }
 
   // `start`: what is covered already; transactions up to start.last.commit_lsn are skipped.

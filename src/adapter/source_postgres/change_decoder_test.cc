@@ -44,7 +44,7 @@ class ChangeDecoderTest : public ::testing::Test {
     writer_ = std::make_unique<BatchWriter>(sink_, batch_bytes);
     decoder_ = std::make_unique<ChangeDecoder>(
         EventEncoder("srv", "db"),
-        [](const RelationMessage& relation) -> Result<std::unique_ptr<CapturedTable>> {
+        [](const RelationMessage& relation, Lsn) -> Result<std::unique_ptr<CapturedTable>> {
           if (relation.table == "ignored") return std::unique_ptr<CapturedTable>();
           TableSchema schema{.relation_oid = relation.oid,
                              .schema = relation.schema,

@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -60,9 +61,11 @@ class PostgresSource final : public Source {
   Status ReadArrival(TableWatcher& watcher, ChangeDecoder& decoder, BatchWriter& writer,
                      std::stop_token stop);
   // What the stream's rows of a relation are from here on: relation_versions.cc.
-  Result<std::unique_ptr<CapturedTable>> Resolve(const RelationMessage& relation);
-  Result<std::unique_ptr<CapturedTable>> ResolveOnce(const RelationMessage& relation);
-  Result<std::unique_ptr<CapturedTable>> TakeForNew(const RelationMessage& relation);
+  Result<std::unique_ptr<CapturedTable>> Resolve(const RelationMessage& relation, Lsn commit_lsn);
+  Result<std::unique_ptr<CapturedTable>> ResolveOnce(const RelationMessage& relation,
+                                                     Lsn commit_lsn);
+  Result<std::unique_ptr<CapturedTable>> TakeForNew(const RelationMessage& relation,
+                                                    Lsn commit_lsn);
   bool Captures(const std::string& qualified_name) const;
 
   const PostgresSourceOptions options_;
@@ -76,8 +79,9 @@ class PostgresSource final : public Source {
   TypeCatalog types_;
   std::map<uint32_t, TableSchema> known_;   // by relation oid: the version before
   std::map<uint32_t, int16_t> high_water_;  // by relation oid: the highest attnum of any version
-  std::map<uint32_t, std::string>
-      storage_;  // by relation oid: LiveTable::storage under that version
+  // By relation oid: LiveTable::storage under that version.
+  std::map<uint32_t, std::string> storage_;
+  std::set<uint32_t> reread_;  // pending tables whose events go on: CapturedTable::goes_on
 
   // Stays open after Stream returned, so that what is confirmed then still reaches the slot; until
   // Prepare or the end of this object.

@@ -24,17 +24,20 @@ bool InStep(const LiveTable& live, const std::vector<int16_t>& attnums) {
   return streamed == attnums;
 }
 
-// A column that is new since `previous` and may hold values in older rows which neither the stream
-// nor the catalog tells: ADD COLUMN with a default that is computed row by row. nullptr: none.
-const SourceColumn* FilledUnseen(const TableSchema& previous, int16_t high_water,
-                                 const TableSchema& now, const LiveTable& live) {
+// A column whose values in older rows a rewrite of the table may have changed, which PostgreSQL
+// streams nothing for: a new one with a default that is computed row by row, or one of another type
+// since `previous`. nullptr: none.
+const SourceColumn* MaybeRewritten(const TableSchema& previous, int16_t high_water,
+                                   const TableSchema& now, const LiveTable& live) {
   for (const SourceColumn& column : now.columns) {
-    const bool known = column.attnum <= high_water ||
-                       std::any_of(previous.columns.begin(), previous.columns.end(),
-                                   [&](const auto& c) { return c.attnum == column.attnum; });
-    if (known || column.missing) continue;
-    const auto row = std::find_if(live.columns.begin(), live.columns.end(),
-                                  [&](const auto& c) { return c.attnum == column.attnum; });
+    const auto same = [&](const auto& c) { return c.attnum == column.attnum; };
+    const auto before = std::find_if(previous.columns.begin(), previous.columns.end(), same);
+    if (before != previous.columns.end()) {
+      if (before->type_oid != column.type_oid || before->typmod != column.typmod) return &column;
+      continue;
+    }
+    if (column.attnum <= high_water || column.missing) continue;
+    const auto row = std::find_if(live.columns.begin(), live.columns.end(), same);
     if (row != live.columns.end() && row->may_be_filled) return &column;
   }
   return nullptr;
@@ -42,17 +45,18 @@ const SourceColumn* FilledUnseen(const TableSchema& previous, int16_t high_water
 
 }  // namespace
 
-Result<std::unique_ptr<CapturedTable>> PostgresSource::Resolve(const RelationMessage& relation) {
+Result<std::unique_ptr<CapturedTable>> PostgresSource::Resolve(const RelationMessage& relation,
+                                                               Lsn commit_lsn) {
   if (!Captures(relation.schema + "." + relation.table)) return std::unique_ptr<CapturedTable>();
-  auto table = ResolveOnce(relation);
+  auto table = ResolveOnce(relation, commit_lsn);
   if (table.ok() || table.error().kind() != ErrorKind::kUnavailable) return table;
   // The catalog connection idles between schema changes and may have been cut.
   MR_ASSIGN(catalog_, Connection::Open(options_, Connection::Mode::kSql));
-  return ResolveOnce(relation);
+  return ResolveOnce(relation, commit_lsn);
 }
 
-Result<std::unique_ptr<CapturedTable>> PostgresSource::ResolveOnce(
-    const RelationMessage& relation) {
+Result<std::unique_ptr<CapturedTable>> PostgresSource::ResolveOnce(const RelationMessage& relation,
+                                                                   Lsn commit_lsn) {
   const std::string name = relation.schema + "." + relation.table;
   MR_ASSIGN(LiveTable live, ReadLiveTable(*catalog_, relation.oid));
   const auto known = known_.find(relation.oid);
@@ -74,7 +78,7 @@ Result<std::unique_ptr<CapturedTable>> PostgresSource::ResolveOnce(
     if (!managed_ || live.columns.empty()) return reconciled.error();
     log::Warn("capture", "{}. That is done now; changes up to then are left out",
               reconciled.error().message());
-    return TakeForNew(relation);
+    return TakeForNew(relation, commit_lsn);
   }
   const std::vector<int16_t>& attnums = *reconciled;
   std::vector<uint32_t> oids;
@@ -84,21 +88,23 @@ Result<std::unique_ptr<CapturedTable>> PostgresSource::ResolveOnce(
   DescribedTable described = Describe(relation, attnums, live, names, types_);
 
   std::string& storage = storage_[relation.oid];
-  const SourceColumn* filled =
-      previous == nullptr ? nullptr : FilledUnseen(*previous, high_water, described.schema, live);
-  if (filled != nullptr && (storage.empty() || storage != live.storage)) {
+  const SourceColumn* rewritten =
+      previous == nullptr ? nullptr : MaybeRewritten(*previous, high_water, described.schema, live);
+  if (rewritten != nullptr && (storage.empty() || storage != live.storage)) {
     if (managed_) {
       log::Info("capture",
-                "table {}: older rows may hold values in the new column '{}' that PostgreSQL "
-                "streams no change for: its rows are read again, changes up to then are left out",
-                name, filled->name);
-      return TakeForNew(relation);
+                "table {}: its definition changed at column '{}' in a way that may have changed "
+                "rows, which PostgreSQL streams nothing for: they are read again",
+                name, rewritten->name);
+      watcher_->Renew(relation.oid, commit_lsn);
+      reread_.insert(relation.oid);
+    } else {
+      log::Warn("capture",
+                "table {}: its definition changed at column '{}' in a way that may have changed "
+                "rows, which PostgreSQL streams nothing for: write them once at the source (UPDATE "
+                "t SET c = c)",
+                name, rewritten->name);
     }
-    log::Warn("capture",
-              "table {}: older rows may hold values in the new column '{}' that PostgreSQL streams "
-              "no change for, and shows NULL in them until they are written: update them once at "
-              "the source (UPDATE t SET c = c)",
-              name, filled->name);
   }
   if (InStep(live, attnums)) storage = live.storage;
 
@@ -110,14 +116,18 @@ Result<std::unique_ptr<CapturedTable>> PostgresSource::ResolveOnce(
   auto table = std::make_unique<CapturedTable>(Capture(options_.name, std::move(described.schema),
                                                        described.delimiters, described.identity));
   table->pending = watcher_->IsPending(relation.oid);
+  if (!table->pending) reread_.erase(relation.oid);
+  table->goes_on = reread_.contains(relation.oid);
   return table;
 }
 
 // The table's rows as they are now say for certain what the stream cannot: what changed in between
 // is lost to history, the state is not. REQUIRES: managed_.
-Result<std::unique_ptr<CapturedTable>> PostgresSource::TakeForNew(const RelationMessage& relation) {
-  watcher_->Renew(relation.oid);
+Result<std::unique_ptr<CapturedTable>> PostgresSource::TakeForNew(const RelationMessage& relation,
+                                                                  Lsn commit_lsn) {
+  watcher_->Renew(relation.oid, commit_lsn);
   known_.erase(relation.oid);
+  reread_.erase(relation.oid);
   TableSchema unknown{.relation_oid = relation.oid,
                       .schema = relation.schema,
                       .table = relation.table,

@@ -160,7 +160,10 @@ Status PostgresSource::Stream(RecordSink& sink, std::optional<Lsn> until_lsn,
   BatchWriter writer(sink, options_.batch_bytes);
   ChangeDecoder decoder(
       EventEncoder(options_.name, database),
-      [this](const RelationMessage& relation) { return Resolve(relation); }, writer, *start_);
+      [this](const RelationMessage& relation, Lsn commit_lsn) {
+        return Resolve(relation, commit_lsn);
+      },
+      writer, *start_);
   start_.reset();  // what was handed over from here on may be durable or not: only Prepare can tell
                    // where to begin the next time
   const auto read_arrival = [&] { return ReadArrival(*watcher, decoder, writer, stop); };
@@ -169,15 +172,18 @@ Status PostgresSource::Stream(RecordSink& sink, std::optional<Lsn> until_lsn,
     if (arrival == nullptr || !decoder.StandsAt(arrival->slot.consistent_point)) return {};
     return read_arrival();
   };
-  decoder.set_pending_gate([&](CapturedTable& table) -> Result<bool> {
+  using Gate = ChangeDecoder::Gate;
+  decoder.set_pending_gate([&](CapturedTable& table) -> Result<Gate> {
     const uint32_t oid = table.stream->schema.relation_oid;
     MR_TRY(watcher->WaitReady(oid, stop));
     if (const auto* arrival = watcher->ready(); arrival != nullptr) {
-      if (decoder.transaction_lsn() < arrival->slot.consistent_point) return true;
+      if (decoder.transaction_lsn() < arrival->slot.consistent_point)
+        return table.goes_on ? Gate::kGoOn : Gate::kLeaveOut;
       MR_TRY(read_arrival());
     }
     table.pending = watcher->IsPending(oid);
-    return false;
+    if (!table.pending) reread_.erase(oid);
+    return Gate::kOver;
   });
   watcher->Start();
   if (until_lsn) {

@@ -99,7 +99,8 @@ Status TableWatcher::Look() {
   MR_ASSIGN(const auto all, ListTables(*connection_));
   MR_ASSIGN(const auto wanted, Wanted(all));
 
-  std::set<uint32_t> renew, covered;
+  std::map<uint32_t, Lsn> renew;
+  std::set<uint32_t> covered;
   {
     const std::lock_guard lock(mutex_);
     renew = std::exchange(renew_, {});
@@ -129,7 +130,7 @@ Status TableWatcher::Look() {
     // Before the first of their rows can be in the stream.
     const std::lock_guard lock(mutex_);
     pending_ = pending;
-    pending_.insert(renew_.begin(), renew_.end());  // asked for meanwhile: the next look's
+    for (const auto& [oid, lsn] : renew_) pending_.insert(oid);  // asked for meanwhile
   }
   for (const std::string& statement : plan.statements) log::Info("capture", "{}", statement);
   MR_FAILPOINT("capture.before_tables_added");
@@ -174,10 +175,10 @@ bool TableWatcher::IsPending(uint32_t relation_oid) const {
   return pending_.contains(relation_oid);
 }
 
-void TableWatcher::Renew(uint32_t relation_oid) {
+void TableWatcher::Renew(uint32_t relation_oid, Lsn commit_lsn) {
   {
     const std::lock_guard lock(mutex_);
-    renew_.insert(relation_oid);
+    renew_[relation_oid] = commit_lsn;
     pending_.insert(relation_oid);
   }
   changed_.notify_all();
@@ -198,7 +199,7 @@ Status TableWatcher::WaitReady(uint32_t relation_oid, std::stop_token stop) {
       // next one has its tables too: they are marked.
       ready_.store(nullptr);
       without = std::move(arrival_);
-      renew_.insert(relation_oid);
+      renew_.try_emplace(relation_oid, 0);
     }
     changed_.notify_all();
   }
@@ -228,10 +229,16 @@ void TableWatcher::WaitFirstLook(std::stop_token stop) {
 
 void TableWatcher::Done(const EventPosition& covered_by) {
   const std::lock_guard lock(mutex_);
-  for (const TableEntry& table : arrival_->tables) covered_.insert(table.oid);
+  pending_.clear();
+  for (const TableEntry& table : arrival_->tables) {
+    covered_.insert(table.oid);
+    const auto asked = renew_.find(table.oid);
+    if (asked != renew_.end() && asked->second < arrival_->slot.consistent_point)
+      renew_.erase(asked);  // again, for something that the arrival had already
+  }
+  for (const auto& [oid, lsn] : renew_) pending_.insert(oid);
   ready_.store(nullptr);
   arrival_.reset();
-  pending_ = renew_;
   covered_by_ = covered_by;
   durable_ = false;
   changed_.notify_all();

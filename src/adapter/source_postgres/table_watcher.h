@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -48,9 +49,9 @@ class TableWatcher {
   bool IsPending(uint32_t relation_oid) const;
   // An arrival to be read, or nullptr; costs a load. It stays until Done.
   Arrival* ready() const { return ready_.load(std::memory_order_acquire); }
-  // The table's rows are no longer to be had from the stream: takes it for new. Its mark is durable
-  // before WaitReady returns.
-  void Renew(uint32_t relation_oid);
+  // The table's rows are no longer to be had from the stream alone, since something that committed
+  // at `commit_lsn`: takes it for new. Its mark is durable before WaitReady returns.
+  void Renew(uint32_t relation_oid, Lsn commit_lsn);
   // Until the pending table's arrival is ready, or it is not pending any more. An arrival without
   // it gives way to one with the tables of both. The failure of the last look; kCancelled when
   // asked to stop.
@@ -90,8 +91,8 @@ class TableWatcher {
   bool finished_ = false;          // the thread
   bool first_look_over_ = false;
   Status last_look_;
-  std::set<uint32_t> pending_;  // rows of these wait
-  std::set<uint32_t> renew_;    // asked for by Renew, not in an arrival yet
+  std::set<uint32_t> pending_;     // rows of these wait
+  std::map<uint32_t, Lsn> renew_;  // asked for by Renew, not in an arrival yet
   std::unique_ptr<Arrival> arrival_;
   std::atomic<Arrival*> ready_{nullptr};
   // Arrivals that were read: their last position and tables, which stay marked until that is
