@@ -108,6 +108,7 @@ Result<Config> LoadConfig(const std::filesystem::path& file,
   source.include = v.List("source.tables.include");
   source.exclude = v.List("source.tables.exclude");
   source.snapshot_workers = static_cast<int>(v.Number("source.snapshot.workers"));
+  source.snapshot_chunk_bytes = v.Number("source.snapshot.chunk_bytes");
   source.status_interval = v.Number("source.status_interval");
   MR_TRY(CheckName(v, "source.name", source.name,
                    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-",

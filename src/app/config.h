@@ -19,6 +19,7 @@ struct Config {
     bool adopt_slot = false;
     std::vector<std::string> include, exclude;
     int snapshot_workers = 0;
+    int64_t snapshot_chunk_bytes = 0;
     Micros status_interval = 0;
   } source;
   struct Lake {

@@ -72,6 +72,13 @@ constexpr Option kOptions[] = {
      .help = "Connections that read the initial snapshot side by side",
      .min = "1",
      .max = "64"},
+    {.key = "source.snapshot.chunk_bytes",
+     .type = OptionType::kSize,
+     .fallback = "32MiB",
+     .help = "Tables are read in steps of so many bytes; a snapshot that was broken off goes on "
+             "with the step that it was at",
+     .min = "64KiB",
+     .max = "16GiB"},
     {.key = "source.status_interval",
      .type = OptionType::kDuration,
      .fallback = "10s",

@@ -35,6 +35,7 @@ Result<postgres::PostgresSourceOptions> SourceOptions(const Config& config,
   options.exclude_tables = source.exclude;
   options.adopt_slot = source.adopt_slot;
   options.snapshot_workers = source.snapshot_workers;
+  options.snapshot_chunk_bytes = source.snapshot_chunk_bytes;
   options.status_interval = std::chrono::milliseconds(source.status_interval / 1000);
   options.spill_folder = (config.lake.path / "spill").string();
   options.known_schemas = std::move(known);

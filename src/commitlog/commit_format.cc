@@ -78,6 +78,11 @@ std::string EncodeState(const State& state) {
   v.Set("slot", state.slot);
   v.Set("position", state.position ? ToJson(*state.position) : json::Value());
   v.Set("snapshot", SnapshotName(state.snapshot));
+  if (!state.snapshot_ranges.empty()) {
+    json::Value::Array ranges;
+    for (const SnapshotRange& range : state.snapshot_ranges) ranges.push_back(ToJson(range));
+    v.Set("snapshot_ranges", std::move(ranges));
+  }
   json::Value offsets{json::Value::Object{}};
   for (const auto& [topic, next] : state.next_offsets) offsets.Set(topic, next);
   v.Set("next_offsets", std::move(offsets));
@@ -126,6 +131,7 @@ Result<State> DecodeState(std::string_view line, std::string_view what) {
   state.slot = std::move(rest.slot);
   state.position = rest.position;
   state.snapshot = rest.snapshot;
+  state.snapshot_ranges = std::move(rest.snapshot_ranges);
   return state;
 }
 
@@ -155,6 +161,8 @@ Status Fold(const BronzeCommit& commit, State& state) {
   state.slot = commit.slot;
   state.position = commit.position;
   state.snapshot = commit.snapshot;
+  if (commit.snapshot != SnapshotState::kRunning || !commit.position) state.snapshot_ranges.clear();
+  for (const SnapshotRange& range : commit.snapshot_ranges) AddRange(state.snapshot_ranges, range);
   return {};
 }
 

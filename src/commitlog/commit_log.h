@@ -28,6 +28,7 @@ struct State {
   std::string source, slot;
   std::optional<SourcePosition> position;
   SnapshotState snapshot = SnapshotState::kNone;
+  std::vector<SnapshotRange> snapshot_ranges;   // what is in of a snapshot that runs
   std::map<std::string, int64_t> next_offsets;  // by topic
   std::vector<Claim> claims;                    // the newest `kKeptClaims`, ascending
 };

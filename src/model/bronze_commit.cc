@@ -78,6 +78,13 @@ Result<BronzeCommit> Read(const json::Value& value) {
     MR_ASSIGN(BronzeFile file, FileFromJson(item));
     commit.files.push_back(std::move(file));
   }
+  if (const json::Value* ranges = value.Find("snapshot_ranges");
+      ranges != nullptr && ranges->is_array()) {
+    for (const json::Value& item : ranges->AsArray()) {
+      MR_ASSIGN(const SnapshotRange range, SnapshotRangeFromJson(item));
+      commit.snapshot_ranges.push_back(range);
+    }
+  }
   return commit;
 }
 
@@ -98,6 +105,11 @@ json::Value ToJson(const BronzeCommit& commit) {
   json::Value::Array files;
   for (const BronzeFile& file : commit.files) files.push_back(FileToJson(file));
   v.Set("files", std::move(files));
+  if (!commit.snapshot_ranges.empty()) {
+    json::Value::Array ranges;
+    for (const SnapshotRange& range : commit.snapshot_ranges) ranges.push_back(ToJson(range));
+    v.Set("snapshot_ranges", std::move(ranges));
+  }
   return v;
 }
 

@@ -8,6 +8,7 @@
 #include "codec/compression.h"
 #include "codec/json.h"
 #include "model/position.h"
+#include "model/snapshot_range.h"
 
 // The Bronze commit file: docs/formats/bronze.md.
 namespace millrace {
@@ -36,9 +37,12 @@ struct BronzeCommit {
   Micros created_at = 0;
   std::string source;   // topic prefix: whose changes these are
   std::string slot;     // the replication slot whose confirmed_flush follows this log
-  std::optional<SourcePosition> position;  // absent only before the initial snapshot is done
+  std::optional<SourcePosition> position;  // absent only before rows of the initial snapshot are in
   SnapshotState snapshot = SnapshotState::kNone;
   std::vector<BronzeFile> files;  // by topic, then offset; empty for idle progress
+  // What of the initial snapshot was not in before and is with this commit; rows of others may be in
+  // its files too. Only while it runs.
+  std::vector<SnapshotRange> snapshot_ranges = {};
 };
 
 json::Value ToJson(const BronzeCommit& commit);

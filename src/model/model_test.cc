@@ -127,11 +127,13 @@ TEST(BronzeCommit, KeepsAllOfItselfInJson) {
                           .min_timestamp_ms = 1,
                           .max_timestamp_ms = 2,
                           .snapshot = true});
+  commit.snapshot_ranges = {{1, 2, 3, 0, 4}, {5, 6, 7, 8, -1}};
   const std::string text = json::Write(ToJson(commit));
   const auto back = BronzeCommitFromJson(*json::Parse(text, "t"), "t");
   ASSERT_TRUE(back.ok()) << back.error().ToString();
   EXPECT_EQ(json::Write(ToJson(*back)), text);
   EXPECT_EQ(back->files[0].compression, Compression::kGzip);
+  EXPECT_EQ(back->snapshot_ranges, commit.snapshot_ranges);
   commit.position.reset();
   const auto without = BronzeCommitFromJson(ToJson(commit), "t");
   ASSERT_TRUE(without.ok());

@@ -8,6 +8,7 @@
 
 #include "base/byte_buffer.h"
 #include "model/position.h"
+#include "model/snapshot_range.h"
 #include "model/table_schema.h"
 
 namespace millrace {
@@ -40,6 +41,9 @@ struct RecordBatch {
   // Set when the batch ends at a source commit (or an idle keepalive): everything up to here has been handed over. Bronze may
   // commit at such a point and only there. A transaction may span many batches.
   std::optional<SourcePosition> ends_at;
+  // Of the initial snapshot: all rows of these are in this batch or an earlier one. Comes with
+  // ends_at, the snapshot's position. Bronze may commit, and what else was written goes with it.
+  std::vector<SnapshotRange> snapshot_ranges;
   // The end of the initial snapshot: Bronze commits at once and marks the snapshot as done.
   bool ends_snapshot = false;
 };

@@ -24,8 +24,8 @@ class DurableSink : public RecordSink {
  public:
   // What was durable when the sink was opened: where the source has to go on.
   virtual ResumePoint resume() const = 0;
-  // Records durably that an initial snapshot begins. Until the batch with ends_snapshot what is written stays invisible, and vanishes
-  // with the sink.
+  // Records durably that an initial snapshot begins. What is written before the first batch with snapshot_ranges vanishes with the sink;
+  // readers see nothing of the snapshot before the batch with ends_snapshot is durable.
   virtual Status BeginSnapshot() = 0;
   // Makes everything up to the last transaction end written before the call durable, idle progress included, and waits for it. While
   // a transaction is under way there is nothing that could be made durable without it: OK, and nothing happens.

@@ -28,6 +28,11 @@ class BatchWriter {
   // Whatever was appended so far ends at a source commit, or no longer does.
   void EndsAt(const SourcePosition& position) { batch_.ends_at = position; }
   void Continues() { batch_.ends_at.reset(); }
+  // ... completes a part of a snapshot, which stands at `position`.
+  void Completes(const SnapshotRange& range, const SourcePosition& position) {
+    batch_.snapshot_ranges.push_back(range);
+    EndsAt(position);
+  }
 
   Status Flush();
 

@@ -159,6 +159,7 @@ Status ChangeDecoder::Update(Entry& entry, OldTuple old, Lsn lsn) {
   }
   const bool identity_only = old == OldTuple::kKey;
   if (!key_changed) {
+    if (ReadLater(table, entry.new_row, toast)) return {};
     return Put(table, {.op = 'u',
                        .key = &entry.new_row,
                        .before = old_row,
@@ -175,6 +176,7 @@ Status ChangeDecoder::Update(Entry& entry, OldTuple old, Lsn lsn) {
                      .header_name = "__debezium.newkey",
                      .header_key = &entry.new_row,
                      .lsn = lsn}));
+  if (ReadLater(table, entry.new_row, toast)) return {};
   return Put(table, {.op = 'c',
                      .key = &entry.new_row,
                      .after = &entry.new_row,
@@ -182,6 +184,17 @@ Status ChangeDecoder::Update(Entry& entry, OldTuple old, Lsn lsn) {
                      .header_name = "__debezium.oldkey",
                      .header_key = &entry.old_row,
                      .lsn = lsn});
+}
+
+bool ChangeDecoder::ReadLater(const CapturedTable& table, const Tuple& row,
+                              const Tuple* toast) const {
+  if (!later_gate_) return false;
+  for (size_t i = 0; i < row.size(); ++i) {
+    if (row[i].kind != TupleValue::Kind::kUnchangedToast) continue;
+    if (toast == nullptr || (*toast)[i].kind == TupleValue::Kind::kUnchangedToast)
+      return later_gate_(table, row, toast);
+  }
+  return false;
 }
 
 Status ChangeDecoder::HandleTruncate(Lsn lsn, std::string_view message) {

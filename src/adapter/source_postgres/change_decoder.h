@@ -34,6 +34,11 @@ class ChangeDecoder {
   using PendingGate = std::function<Result<Gate>(CapturedTable&)>;
   void set_pending_gate(PendingGate gate) { pending_gate_ = std::move(gate); }
 
+  // Asked when an update leaves out values of a row that are not in the old one either: true when
+  // the row will be read, at a later place in the stream, and what came of it is to be left out.
+  using LaterGate = std::function<bool(const CapturedTable&, const Tuple& row, const Tuple* toast)>;
+  void set_later_gate(LaterGate gate) { later_gate_ = std::move(gate); }
+
   // `start`: what is covered already; transactions up to start.last.commit_lsn are skipped.
   ChangeDecoder(EventEncoder encoder, Resolver resolver, BatchWriter& writer,
                 const SourcePosition& start)
@@ -82,10 +87,12 @@ class ChangeDecoder {
   Status Update(Entry& entry, OldTuple old, Lsn lsn);
   Status Put(CapturedTable& table, Event event);
   Result<bool> LeftOut(Entry& entry);
+  bool ReadLater(const CapturedTable& table, const Tuple& row, const Tuple* toast) const;
 
   EventEncoder encoder_;
   Resolver resolver_;
   PendingGate pending_gate_;
+  LaterGate later_gate_;
   BatchWriter* writer_;
   SourcePosition position_;
   std::unordered_map<uint32_t, Entry> relations_;

@@ -7,7 +7,6 @@
 #include "adapter/source_postgres/publication.h"
 #include "adapter/source_postgres/server_error.h"
 #include "adapter/source_postgres/slot.h"
-#include "adapter/source_postgres/snapshot_session.h"
 
 namespace millrace::postgres {
 namespace {
@@ -147,30 +146,6 @@ TEST(Resume, AcrossAFailoverThatLostNothingOfOurs) {
   EXPECT_EQ(Resume({5, 3, 0x300}, GoodSlot(), "1\t0/50\tx\n"),
             ErrorKind::kFenced);  // not our branch
   EXPECT_EQ(Resume({5, 3, 0x300}, GoodSlot(), ""), ErrorKind::kFenced);
-}
-
-TEST(Chunks, CoverEachRelationOnce) {
-  const auto chunks =
-      PlanChunks({{0, "a", 0}, {1, "b", 8192 * 10}, {2, "c", 8192 * 4}}, 8192 * 4, 8192);
-  std::vector<std::string> shown;
-  for (const SnapshotChunk& c : chunks)
-    shown.push_back(c.relation + " " + std::to_string(c.first_block) + ".." +
-                    std::to_string(c.end_block));
-  EXPECT_THAT(shown, ElementsAre("a 0..-1", "b 0..4", "b 4..-1", "c 0..-1"));
-}
-
-TEST(Chunks, Sql) {
-  TableSchema schema;
-  schema.columns.resize(2);
-  schema.columns[0].name = "a";
-  schema.columns[1].name = "b\"c";
-  EXPECT_EQ(ChunkSql({0, "s.t", 0, -1}, schema),
-            R"(COPY (SELECT "a","b""c" FROM ONLY s.t) TO STDOUT)");
-  EXPECT_EQ(
-      ChunkSql({0, "s.t", 4, 8}, schema),
-      R"(COPY (SELECT "a","b""c" FROM ONLY s.t WHERE ctid >= '(4,0)'::tid AND ctid < '(8,0)'::tid) TO STDOUT)");
-  EXPECT_EQ(ChunkSql({0, "s.t", 0, 8}, schema),
-            R"(COPY (SELECT "a","b""c" FROM ONLY s.t WHERE ctid < '(8,0)'::tid) TO STDOUT)");
 }
 
 TEST(Keys, AreComparedAsPostgresDoesOrRefused) {

@@ -5,7 +5,6 @@
 
 #include "adapter/source_postgres/key_types.h"
 #include "adapter/source_postgres/publication.h"
-#include "adapter/source_postgres/snapshot.h"
 #include "base/failpoint.h"
 #include "base/format.h"
 #include "base/log.h"
@@ -70,6 +69,7 @@ bool PostgresSource::Captures(const std::string& qualified_name) const {
 Status PostgresSource::Prepare(const ResumePoint& resume,
                                const std::function<Status()>& before_create) {
   created_slot_.reset();
+  rest_.reset();
   start_.reset();
   replication_.reset();
   CloseStream();
@@ -85,7 +85,10 @@ Status PostgresSource::Prepare(const ResumePoint& resume,
     }
   }
   MR_ASSIGN(const auto slot, ReadSlot(*catalog_, options_.slot));
-  if (resume.position) return Resume(*resume.position, slot);
+  if (resume.position) {
+    MR_TRY(Resume(*resume.position, slot));
+    return resume.snapshot_running ? OpenRest(resume.snapshot_ranges) : Status();
+  }
   if (tables_.empty() && !options_.include_tables.empty()) {
     return Fail(ErrorKind::kInvalidInput,
                 "no table of database {} matches the list of tables to capture",
@@ -208,45 +211,6 @@ Status PostgresSource::AdoptSlot(const SlotState& slot) {
   start_ = position;
   log::Warn("capture", "slot {} adopted at {}: rows that the tables have already are not carried",
             options_.slot, FormatLsn(position.resume_lsn));
-  return {};
-}
-
-Status PostgresSource::Snapshot(RecordSink& sink,
-                                const std::function<void(const SnapshotProgress&)>& progress,
-                                std::stop_token stop) {
-  if (!created_slot_) return Fail(ErrorKind::kInternal, "snapshot without a slot of its own");
-  MR_ASSIGN(const SnapshotResult result,
-            ReadSnapshot(options_, tables_, *created_slot_, sink, progress, stop));
-  for (const TableSchema& schema : result.schemas) Remember(schema);
-  const Lsn point = created_slot_->consistent_point;
-  SourcePosition position{.system_id = system_.system_id,
-                          .timeline = system_.timeline,
-                          .last = {point - 1, result.max_ordinal},
-                          .resume_lsn = point,
-                          .commit_time = result.time};
-  RecordBatch last;
-  // Tables without rows are named too, so that they are tables of the lake from the start.
-  for (const TableSchema& schema : result.schemas) {
-    last.streams.push_back(std::make_shared<const millrace::Stream>(
-        millrace::Stream{.topic = TopicName(options_.name, schema.schema, schema.table),
-                         .schema = schema,
-                         .fingerprint = Fingerprint(schema)}));
-  }
-  last.ends_snapshot = true;
-  last.ends_at = position;
-  MR_FAILPOINT("capture.snapshot_read");
-  MR_TRY(sink.Write(std::move(last)));
-  start_ = position;
-  created_slot_.reset();
-  if (progress) {
-    const auto total = static_cast<int64_t>(tables_.size());
-    progress({.table = "",
-              .rows = 0,
-              .estimated_rows = -1,
-              .tables_done = total,
-              .tables_total = total,
-              .finished = true});
-  }
   return {};
 }
 

@@ -15,6 +15,7 @@
 #include "adapter/source_postgres/options.h"
 #include "adapter/source_postgres/replication_stream.h"
 #include "adapter/source_postgres/slot.h"
+#include "adapter/source_postgres/snapshot_rest.h"
 #include "adapter/source_postgres/table_watcher.h"
 #include "port/source.h"
 
@@ -32,7 +33,7 @@ class PostgresSource final : public Source {
   ~PostgresSource() override;
 
   Status Prepare(const ResumePoint& resume, const std::function<Status()>& before_create) override;
-  bool needs_snapshot() const override { return created_slot_.has_value(); }
+  bool needs_snapshot() const override { return created_slot_ || rest_; }
   Status Snapshot(RecordSink& sink, const std::function<void(const SnapshotProgress&)>& progress,
                   std::stop_token stop) override;
   Status Stream(RecordSink& sink, std::optional<Lsn> until_lsn, std::stop_token stop) override;
@@ -51,6 +52,15 @@ class PostgresSource final : public Source {
   Status CreateOwnSlot(const std::function<Status()>& before_create);
   Status Resume(const SourcePosition& position, const std::optional<SlotState>& slot);
   Status AdoptSlot(const SlotState& slot);
+  // Of a snapshot that was broken off.
+  Status OpenRest(const std::vector<SnapshotRange>& read);
+  Status StreamToRest(RecordSink& sink, std::stop_token stop);
+  Result<SourcePosition> ReadRest(RecordSink& sink,
+                                  const std::function<void(const SnapshotProgress&)>& progress,
+                                  std::stop_token stop);
+  Result<SourcePosition> ReadWhole(RecordSink& sink,
+                                   const std::function<void(const SnapshotProgress&)>& progress,
+                                   std::stop_token stop);
   // Reads a large backlog, up to `until` or until little is left, through the SQL interface.
   // `take_arrival`: after each message.
   Status ReadBacklog(const std::string& publication_names,
@@ -74,6 +84,8 @@ class PostgresSource final : public Source {
   SystemIdentity system_;
   std::vector<TableEntry> tables_;
   std::optional<CreatedSlot> created_slot_;
+  std::unique_ptr<SnapshotRest> rest_;   // of a snapshot that was broken off
+  PendingRows* pending_rows_ = nullptr;  // of what is being streamed
   std::optional<SourcePosition> start_;  // where streaming begins
   bool managed_ = false;                 // the publication is ours to change
   TypeCatalog types_;

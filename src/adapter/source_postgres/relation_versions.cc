@@ -96,7 +96,7 @@ Result<std::unique_ptr<CapturedTable>> PostgresSource::ResolveOnce(const Relatio
                 "table {}: its definition changed at column '{}' in a way that may have changed "
                 "rows, which PostgreSQL streams nothing for: they are read again",
                 name, rewritten->name);
-      watcher_->Renew(relation.oid, commit_lsn);
+      pending_rows_->Renew(relation.oid, commit_lsn);
       reread_.insert(relation.oid);
     } else {
       log::Warn("capture",
@@ -115,7 +115,7 @@ Result<std::unique_ptr<CapturedTable>> PostgresSource::ResolveOnce(const Relatio
   Remember(described.schema);
   auto table = std::make_unique<CapturedTable>(Capture(options_.name, std::move(described.schema),
                                                        described.delimiters, described.identity));
-  table->pending = watcher_->IsPending(relation.oid);
+  table->pending = pending_rows_->IsPending(relation.oid);
   if (!table->pending) reread_.erase(relation.oid);
   table->goes_on = reread_.contains(relation.oid);
   return table;
@@ -125,7 +125,7 @@ Result<std::unique_ptr<CapturedTable>> PostgresSource::ResolveOnce(const Relatio
 // is lost to history, the state is not. REQUIRES: managed_.
 Result<std::unique_ptr<CapturedTable>> PostgresSource::TakeForNew(const RelationMessage& relation,
                                                                   Lsn commit_lsn) {
-  watcher_->Renew(relation.oid, commit_lsn);
+  pending_rows_->Renew(relation.oid, commit_lsn);
   known_.erase(relation.oid);
   reread_.erase(relation.oid);
   TableSchema unknown{.relation_oid = relation.oid,

@@ -7,8 +7,6 @@
 
 #include "adapter/source_postgres/batch_writer.h"
 #include "adapter/source_postgres/copy_text.h"
-#include "adapter/source_postgres/event_encoder.h"
-#include "adapter/source_postgres/snapshot_session.h"
 #include "base/failpoint.h"
 
 namespace millrace::postgres {
@@ -20,10 +18,11 @@ constexpr int64_t kOrdinalBlock = 1 << 16;  // how many ordinals a worker takes 
 class SharedWork {
  public:
   SharedWork(std::vector<SnapshotChunk> chunks, const std::vector<TableEntry>& tables,
-             const std::function<void(const SnapshotProgress&)>& progress)
+             int64_t first_ordinal, const std::function<void(const SnapshotProgress&)>& progress)
       : chunks_(std::move(chunks)),
         tables_(tables),
         progress_(progress),
+        next_ordinal_(first_ordinal),
         rows_(tables.size()),
         chunks_left_(tables.size()) {
     for (const SnapshotChunk& chunk : chunks_) ++chunks_left_[chunk.table];
@@ -35,16 +34,18 @@ class SharedWork {
     return i < chunks_.size() ? &chunks_[i] : nullptr;
   }
   int64_t NextOrdinals() { return next_ordinal_.fetch_add(kOrdinalBlock); }
-  int64_t max_ordinal() const { return next_ordinal_.load(); }
+  int64_t next_ordinal() const { return next_ordinal_.load(); }
 
   void ChunkDone(const SnapshotChunk& chunk, int64_t rows) {
     const std::lock_guard lock(mutex_);
     rows_[chunk.table] += rows;
+    total_rows_ += rows;
     if (--chunks_left_[chunk.table] == 0) ++tables_done_;
     if (!progress_) return;
     progress_({.table = tables_[chunk.table].QualifiedName(),
                .rows = rows_[chunk.table],
                .estimated_rows = tables_[chunk.table].estimated_rows,
+               .total_rows = total_rows_,
                .tables_done = tables_done_,
                .tables_total = static_cast<int64_t>(tables_.size()),
                .finished = false});
@@ -55,16 +56,16 @@ class SharedWork {
   const std::vector<TableEntry>& tables_;
   const std::function<void(const SnapshotProgress&)>& progress_;
   std::atomic<size_t> next_chunk_{0};
-  std::atomic<int64_t> next_ordinal_{0};
+  std::atomic<int64_t> next_ordinal_;
   std::mutex mutex_;
   std::vector<int64_t> rows_, chunks_left_;
-  int64_t tables_done_ = 0;
+  int64_t total_rows_ = 0, tables_done_ = 0;
 };
 
-Status RunWorker(const PostgresSourceOptions& options, const CreatedSlot& slot,
+Status RunWorker(const PostgresSourceOptions& options, const SnapshotPlace& place,
                  std::vector<CapturedTable> tables, EventEncoder encoder, SharedWork& work,
                  RecordSink& sink, std::stop_token stop) {
-  MR_ASSIGN(auto connection, OpenInSnapshot(options, slot.snapshot));
+  MR_ASSIGN(auto connection, OpenInSnapshot(options, place.slot.snapshot));
   BatchWriter writer(sink, options.batch_bytes);
   int64_t ordinal = 0, end_ordinal = 0;
   while (const SnapshotChunk* chunk = work.Next()) {
@@ -81,7 +82,7 @@ Status RunWorker(const PostgresSourceOptions& options, const CreatedSlot& slot,
           }
           const uint32_t stream = writer.StreamIndex(table);
           Event event{.op = 'r', .key = &row, .after = &row};
-          event.lsn = slot.consistent_point;
+          event.lsn = place.slot.consistent_point;
           event.ordinal = ordinal++;
           encoder.Append(table, stream, event, writer.batch());
           ++rows;
@@ -91,6 +92,12 @@ Status RunWorker(const PostgresSourceOptions& options, const CreatedSlot& slot,
         });
     if (!status.ok())
       return status.error().Wrap("snapshot of " + table.stream->schema.QualifiedName());
+    writer.Completes({.relation_oid = chunk->oid,
+                      .file_node = chunk->file_node,
+                      .point = place.slot.consistent_point,
+                      .first_block = chunk->blocks.first_block,
+                      .end_block = chunk->blocks.end_block},
+                     place.position);
     work.ChunkDone(*chunk, rows);
     MR_FAILPOINT("capture.snapshot_chunk_read");
   }
@@ -99,26 +106,25 @@ Status RunWorker(const PostgresSourceOptions& options, const CreatedSlot& slot,
 
 }  // namespace
 
-Result<SnapshotResult> ReadSnapshot(const PostgresSourceOptions& options,
-                                    const std::vector<TableEntry>& tables, const CreatedSlot& slot,
-                                    RecordSink& sink,
-                                    const std::function<void(const SnapshotProgress&)>& progress,
-                                    std::stop_token stop) {
-  MR_ASSIGN(const SnapshotSession session, OpenSnapshotSession(options, tables, slot.snapshot));
-  SnapshotResult result;
-  result.time = session.time;
-  for (const CapturedTable& table : session.tables) result.schemas.push_back(table.stream->schema);
-  SharedWork work(session.chunks, tables, progress);
-
+EventEncoder SnapshotEncoder(const PostgresSourceOptions& options, const SnapshotSession& session,
+                             const SnapshotPlace& place) {
   EventEncoder encoder(options.name, session.connection->database());
   EventContext context;
-  context.commit_lsn =
-      slot.consistent_point - 1;  // below every transaction that is streamed from there
-  context.commit_time = result.time;
+  context.commit_lsn = place.commit_lsn;
+  context.commit_time = session.time;
   context.snapshot = true;
   context.read_time = WallClockNow();
   encoder.Begin(context);
+  return encoder;
+}
 
+Result<int64_t> ReadChunks(const PostgresSourceOptions& options, const SnapshotSession& session,
+                           const std::vector<TableEntry>& tables, std::vector<SnapshotChunk> chunks,
+                           const SnapshotPlace& place, int64_t first_ordinal, RecordSink& sink,
+                           const std::function<void(const SnapshotProgress&)>& progress,
+                           std::stop_token stop) {
+  SharedWork work(std::move(chunks), tables, first_ordinal, progress);
+  const EventEncoder encoder = SnapshotEncoder(options, session, place);
   std::stop_source failed;
   const std::stop_callback forward(stop, [&failed] { failed.request_stop(); });
   const auto workers = static_cast<size_t>(std::max(1, options.snapshot_workers));
@@ -128,7 +134,7 @@ Result<SnapshotResult> ReadSnapshot(const PostgresSourceOptions& options,
     for (size_t i = 0; i < workers; ++i) {
       threads.emplace_back([&, i] {
         outcomes[i] =
-            RunWorker(options, slot, session.tables, encoder, work, sink, failed.get_token());
+            RunWorker(options, place, session.tables, encoder, work, sink, failed.get_token());
         if (!outcomes[i].ok()) failed.request_stop();
       });
     }
@@ -140,8 +146,7 @@ Result<SnapshotResult> ReadSnapshot(const PostgresSourceOptions& options,
       worst = &outcome;
   }
   if (worst != nullptr) return worst->error();
-  result.max_ordinal = work.max_ordinal();
-  return result;
+  return work.next_ordinal();
 }
 
 }  // namespace millrace::postgres

@@ -5,27 +5,35 @@
 #include <string>
 #include <vector>
 
-#include "adapter/source_postgres/catalog.h"
+#include "adapter/source_postgres/event_encoder.h"
 #include "adapter/source_postgres/options.h"
 #include "adapter/source_postgres/slot.h"
+#include "adapter/source_postgres/snapshot_session.h"
 #include "base/result.h"
 #include "port/record_sink.h"
 #include "port/source.h"
 
 namespace millrace::postgres {
 
-struct SnapshotResult {
-  std::vector<TableSchema> schemas;
-  int64_t max_ordinal = 0;
-  Micros time = 0;  // of the server, when the snapshot was taken up
+// Where the rows of a snapshot stand in the stream.
+struct SnapshotPlace {
+  CreatedSlot slot;
+  Lsn commit_lsn = 0;       // of their events: above what is streamed before, below what comes
+  SourcePosition position;  // what Bronze reaches with a part of it
 };
 
-// Reads all tables under one exported snapshot with `options.snapshot_workers` connections. Returns
-// when the sink has taken every row; writes no end mark.
-Result<SnapshotResult> ReadSnapshot(const PostgresSourceOptions& options,
-                                    const std::vector<TableEntry>& tables, const CreatedSlot& slot,
-                                    RecordSink& sink,
-                                    const std::function<void(const SnapshotProgress&)>& progress,
-                                    std::stop_token stop);
+// The encoder of a snapshot's events.
+EventEncoder SnapshotEncoder(const PostgresSourceOptions& options, const SnapshotSession& session,
+                             const SnapshotPlace& place);
+
+// Reads chunks under one exported snapshot with `options.snapshot_workers` connections, ordinals
+// from `first_ordinal` on; gives the first that is free. Each batch tells which chunks it completes
+// (RecordBatch::snapshot_ranges). Returns when the sink has taken every row; writes no end mark.
+// `tables`: of the session, for the progress.
+Result<int64_t> ReadChunks(const PostgresSourceOptions& options, const SnapshotSession& session,
+                           const std::vector<TableEntry>& tables, std::vector<SnapshotChunk> chunks,
+                           const SnapshotPlace& place, int64_t first_ordinal, RecordSink& sink,
+                           const std::function<void(const SnapshotProgress&)>& progress,
+                           std::stop_token stop);
 
 }  // namespace millrace::postgres

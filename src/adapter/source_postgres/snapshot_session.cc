@@ -29,7 +29,8 @@ Status Lock(Connection& connection, const std::vector<TableEntry>& tables) {
 
 // A snapshot does not protect from what PostgreSQL does outside of MVCC: a table that was rewritten
 // (ALTER TABLE, TRUNCATE, CLUSTER, VACUUM FULL) after the export reads as empty, and names are
-// today's. pg_class and pg_attribute are read as of the snapshot here, the functions answer for now.
+// today's. pg_class and pg_attribute are read as of the snapshot here, the functions answer for
+// now.
 Status ExpectUntouched(Connection& connection, const TableEntry& table) {
   MR_ASSIGN(
       const Rows touched,
@@ -80,25 +81,20 @@ Result<std::vector<SnapshotRelation>> ReadRelations(Connection& connection,
                                                     const std::vector<TableEntry>& tables) {
   std::vector<SnapshotRelation> relations;
   for (size_t i = 0; i < tables.size(); ++i) {
-    const std::string oid = std::to_string(tables[i].oid);
-    if (!tables[i].partitioned) {
-      MR_ASSIGN(const Rows size, connection.Query("SELECT pg_relation_size($1::oid)", {oid}));
-      relations.push_back({.table = i,
-                           .relation = QualifiedIdentifier(tables[i].schema, tables[i].table),
-                           .bytes = size.Int(0, 0)});
-      continue;
-    }
     // Foreign partitions are not replicated either.
     MR_ASSIGN(const Rows leaves,
-              connection.Query("SELECT n.nspname, c.relname, pg_relation_size(c.oid) FROM "
-                               "pg_partition_tree($1::oid) p JOIN pg_class c ON c.oid = p.relid "
-                               "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE p.isleaf AND "
-                               "c.relkind = 'r' ORDER BY 1, 2",
-                               {oid}));
+              connection.Query(
+                  "SELECT n.nspname, c.relname, c.oid, pg_relation_filenode(c.oid), "
+                  "pg_relation_size(c.oid) FROM pg_class c JOIN pg_namespace n ON n.oid = "
+                  "c.relnamespace WHERE c.relkind = 'r' AND (c.oid = $1::oid OR c.oid IN (SELECT "
+                  "relid FROM pg_partition_tree($1::oid) WHERE isleaf)) ORDER BY 1, 2",
+                  {std::to_string(tables[i].oid)}));
     for (int k = 0; k < leaves.size(); ++k) {
       relations.push_back({.table = i,
-                           .relation = QualifiedIdentifier(leaves.Text(k, 0), leaves.Text(k, 1)),
-                           .bytes = leaves.Int(k, 2)});
+                           .name = QualifiedIdentifier(leaves.Text(k, 0), leaves.Text(k, 1)),
+                           .oid = static_cast<uint32_t>(leaves.Int(k, 2)),
+                           .file_node = static_cast<uint32_t>(leaves.Int(k, 3)),
+                           .bytes = leaves.Int(k, 4)});
     }
   }
   return relations;
@@ -118,39 +114,6 @@ Result<std::unique_ptr<Connection>> OpenInSnapshot(const PostgresSourceOptions& 
   return connection;
 }
 
-std::vector<SnapshotChunk> PlanChunks(const std::vector<SnapshotRelation>& relations,
-                                      int64_t chunk_bytes, int64_t block_size) {
-  const int64_t step = std::max<int64_t>(1, chunk_bytes / block_size);
-  std::vector<SnapshotChunk> chunks;
-  for (const SnapshotRelation& relation : relations) {
-    const int64_t blocks = (relation.bytes + block_size - 1) / block_size;
-    int64_t first = 0;
-    for (; blocks - first > step + step / 2;
-         first += step) {  // a rest of less than half a chunk goes with the one before
-      chunks.push_back({.table = relation.table,
-                        .relation = relation.relation,
-                        .first_block = first,
-                        .end_block = first + step});
-    }
-    chunks.push_back({.table = relation.table,
-                      .relation = relation.relation,
-                      .first_block = first,
-                      .end_block = -1});
-  }
-  return chunks;
-}
-
-std::string ChunkSql(const SnapshotChunk& chunk, const TableSchema& schema) {
-  std::vector<std::string> columns;
-  for (const SourceColumn& column : schema.columns) columns.push_back(QuoteIdentifier(column.name));
-  std::string where;
-  if (chunk.first_block > 0) where = Format(" WHERE ctid >= '({},0)'::tid", chunk.first_block);
-  if (chunk.end_block >= 0)
-    where += Format("{} ctid < '({},0)'::tid", where.empty() ? " WHERE" : " AND", chunk.end_block);
-  return Format("COPY (SELECT {} FROM ONLY {}{}) TO STDOUT", Join(columns, ","), chunk.relation,
-                where);
-}
-
 Result<SnapshotSession> OpenSnapshotSession(const PostgresSourceOptions& options,
                                             const std::vector<TableEntry>& tables,
                                             const std::string& snapshot) {
@@ -167,8 +130,8 @@ Result<SnapshotSession> OpenSnapshotSession(const PostgresSourceOptions& options
     MR_ASSIGN(CapturedTable described, DescribeNow(*session.connection, options, table, types));
     session.tables.push_back(std::move(described));
   }
-  MR_ASSIGN(const auto relations, ReadRelations(*session.connection, tables));
-  session.chunks = PlanChunks(relations, options.snapshot_chunk_bytes, now.Int(0, 1));
+  MR_ASSIGN(session.relations, ReadRelations(*session.connection, tables));
+  session.block_size = now.Int(0, 1);
   return session;
 }
 

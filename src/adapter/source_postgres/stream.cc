@@ -157,6 +157,7 @@ Status PostgresSource::Stream(RecordSink& sink, std::optional<Lsn> until_lsn,
     watcher_ = std::make_unique<TableWatcher>(options_);
     watcher = watcher_.get();
   }
+  pending_rows_ = watcher;
   BatchWriter writer(sink, options_.batch_bytes);
   ChangeDecoder decoder(
       EventEncoder(options_.name, database),
@@ -299,7 +300,8 @@ Status PostgresSource::ReadArrival(TableWatcher& watcher, ChangeDecoder& decoder
       encoder.Append(table, writer.StreamIndex(table), event, writer.batch());
     }
   }
-  for (const SnapshotChunk& chunk : session.chunks) {
+  for (const SnapshotChunk& chunk :
+       PlanChunks(session.relations, options_.snapshot_chunk_bytes, session.block_size)) {
     CapturedTable& table = session.tables[chunk.table];
     Tuple row(table.columns.size());
     const Status read = session.connection->CopyOut(

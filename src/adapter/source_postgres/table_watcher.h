@@ -14,6 +14,7 @@
 #include "adapter/source_postgres/catalog.h"
 #include "adapter/source_postgres/connection.h"
 #include "adapter/source_postgres/options.h"
+#include "adapter/source_postgres/pending_rows.h"
 #include "adapter/source_postgres/publication.h"
 #include "adapter/source_postgres/slot.h"
 #include "base/result.h"
@@ -29,7 +30,7 @@ namespace millrace::postgres {
 // A table is *pending* from its ALTER PUBLICATION until its rows are durable downstream. That is
 // written into the publication's comment in the same transaction, so that a killed process finds it
 // again. Works on publications that we made only; others are never changed from here.
-class TableWatcher {
+class TableWatcher final : public PendingRows {
  public:
   struct Arrival {
     std::vector<TableEntry> tables;
@@ -41,17 +42,17 @@ class TableWatcher {
 
   explicit TableWatcher(const PostgresSourceOptions& options) : options_(options) {}
   // Breaks off what the thread waits for. Takes a mark away that was waiting for that.
-  ~TableWatcher();
+  ~TableWatcher() override;
   void Start();
 
   // --- for the reader of the stream; thread-safe ---
   // Whether the stream's rows of this table have to wait for its snapshot.
-  bool IsPending(uint32_t relation_oid) const;
+  bool IsPending(uint32_t relation_oid) const override;
   // An arrival to be read, or nullptr; costs a load. It stays until Done.
   Arrival* ready() const { return ready_.load(std::memory_order_acquire); }
   // The table's rows are no longer to be had from the stream alone, since something that committed
   // at `commit_lsn`: takes it for new. Its mark is durable before WaitReady returns.
-  void Renew(uint32_t relation_oid, Lsn commit_lsn);
+  void Renew(uint32_t relation_oid, Lsn commit_lsn) override;
   // Until the pending table's arrival is ready, or it is not pending any more. An arrival without
   // it gives way to one with the tables of both. The failure of the last look; kCancelled when
   // asked to stop.

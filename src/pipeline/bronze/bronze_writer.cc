@@ -15,7 +15,7 @@ constexpr std::chrono::milliseconds kPoll{2};     // while a commit that is due 
 constexpr std::chrono::hours kForever{1};
 
 ResumePoint ResumeOf(const commitlog::State& state) {
-  return {state.position, state.snapshot == SnapshotState::kRunning};
+  return {state.position, state.snapshot == SnapshotState::kRunning, state.snapshot_ranges};
 }
 
 }  // namespace
@@ -39,6 +39,7 @@ BronzeWriter::BronzeWriter(ObjectStore& store, const Options& options, commitlog
                  work.files.push_back(std::move(file));
                  return Pass(std::move(work));
                }),
+      snapshot_(log.state().snapshot == SnapshotState::kRunning),
       boundary_(log.state().position),
       snapshot_state_(log.state().snapshot),
       committer_(store, std::move(log), events_.durable),
@@ -138,6 +139,7 @@ Uncommitted BronzeWriter::Look() const {
   Uncommitted seen;
   seen.at_boundary = at_boundary_;
   seen.ends_snapshot = ends_snapshot_;
+  seen.in_snapshot = snapshot_;
   seen.moved = moved_;
   seen.records = builder_.records();
   seen.bytes = builder_.bytes();
@@ -170,7 +172,7 @@ Status BronzeWriter::Take(Input input) {
       snapshot_state_ = SnapshotState::kRunning;
       builder_.set_snapshot(true);
       Work work;
-      work.commit = CommitMark{boundary_, snapshot_state_};
+      work.commit = CommitMark{boundary_, snapshot_state_, {}};
       work.ticket = input.ticket;
       return Pass(std::move(work));
     }
@@ -188,11 +190,13 @@ Status BronzeWriter::TakeBatch(RecordBatch batch) {
   if (builder_.records() == 0) first_record_at_ = last_input_at_;
   if (!batch.records.empty()) {
     MR_TRY(builder_.Add(batch));
-    at_boundary_ = false;
+    // A snapshot's workers write side by side: the start of one part may go with the end of another.
+    at_boundary_ = !ranges_.empty();
   }
   if (batch.records.empty()) {
     named_.insert(named_.end(), batch.streams.begin(), batch.streams.end());
   }
+  ranges_.insert(ranges_.end(), batch.snapshot_ranges.begin(), batch.snapshot_ranges.end());
   if (batch.ends_at) {
     moved_ = moved_ || !boundary_ || batch.ends_at->resume_lsn != boundary_->resume_lsn || builder_.records() > 0;
     boundary_ = batch.ends_at;
@@ -207,14 +211,15 @@ Status BronzeWriter::HandOver(int64_t ticket) {
   work.records = builder_.records();
   work.bytes = builder_.bytes();
   MR_ASSIGN(work.files, builder_.Close());
-  if (snapshot_) {
+  if (snapshot_ && ends_snapshot_) {
     snapshot_ = false;
     snapshot_state_ = SnapshotState::kDone;
     builder_.set_snapshot(false);
   }
   ends_snapshot_ = moved_ = false;
   work.tables = std::exchange(named_, {});
-  work.commit = CommitMark{boundary_, snapshot_state_};
+  work.commit = CommitMark{boundary_, snapshot_state_, std::exchange(ranges_, {})};
+  if (snapshot_state_ != SnapshotState::kRunning) work.commit->snapshot_ranges.clear();
   work.ticket = ticket;
   return Pass(std::move(work));
 }

@@ -86,9 +86,10 @@ class BronzeWriter final : public DurableSink {
 
   // The building thread's own.
   CommitBuilder builder_;
-  bool snapshot_ = false;  // between BeginSnapshot and the batch that ends it
+  bool snapshot_ = false;  // until the batch that ends it
   bool at_boundary_ = false, ends_snapshot_ = false, moved_ = false;
   std::vector<StreamPtr> named_;  // tables without records, for the next commit
+  std::vector<SnapshotRange> ranges_;  // read, for the next commit
   std::optional<SourcePosition> boundary_;
   SnapshotState snapshot_state_;
   Steady::time_point first_record_at_, last_input_at_;

@@ -14,6 +14,7 @@ using Duration = std::chrono::steady_clock::duration;
 struct Uncommitted {
   bool at_boundary = false;    // the last batch ended a source transaction
   bool ends_snapshot = false;  // and the initial snapshot
+  bool in_snapshot = false;    // which goes on, or has just ended
   bool moved = false;          // the boundary is beyond the last commit
   int64_t records = 0;
   int64_t bytes = 0;           // of lines

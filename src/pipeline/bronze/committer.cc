@@ -44,6 +44,7 @@ Status Committer::Commit(const CommitMark& mark) {
   BronzeCommit commit;
   commit.position = mark.position;
   commit.snapshot = mark.snapshot;
+  commit.snapshot_ranges = mark.snapshot_ranges;
   commit.files = std::move(stored_);
   stored_.clear();
   std::sort(commit.files.begin(), commit.files.end(), [](const BronzeFile& a, const BronzeFile& b) {

@@ -17,6 +17,7 @@ namespace millrace::bronze {
 struct CommitMark {
   std::optional<SourcePosition> position;
   SnapshotState snapshot = SnapshotState::kNone;
+  std::vector<SnapshotRange> snapshot_ranges = {};
 };
 
 // Makes files and commits durable, in the order that keeps the promise: schemas, data objects, the commit, then the confirmation.

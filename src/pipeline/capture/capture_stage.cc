@@ -148,7 +148,7 @@ Status CaptureStage::Drive(Source& source, DurableSink& sink, bool once, std::st
       status_.snapshot = now;
     };
     MR_TRY(source.Snapshot(sink, progress, stop));
-    if (stop.stop_requested()) return Error(ErrorKind::kCancelled, "stopped during the initial snapshot, which begins again at the next start");
+    if (stop.stop_requested()) return Error(ErrorKind::kCancelled, "stopped during the initial snapshot, which goes on at the next start");
     MR_TRY(sink.Flush());
     log::Info("capture", "the initial snapshot is committed");
   }

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cstdint>
+
+namespace millrace::postgres {
+
+// Whoever brings rows of tables into the stream that are not changes. Thread-safe.
+class PendingRows {
+ public:
+  virtual ~PendingRows() = default;
+  // Whether the stream's changes of this table have to wait for its rows.
+  virtual bool IsPending(uint32_t relation_oid) const = 0;
+  // The table's rows are no longer to be had from the stream: brings them all, and makes that
+  // certain before the stream goes on with the table.
+  virtual void Renew(uint32_t relation_oid) = 0;
+};
+
+}  // namespace millrace::postgres
