@@ -109,6 +109,16 @@ Result<Config> LoadConfig(const std::filesystem::path& file,
   source.exclude = v.List("source.tables.exclude");
   source.snapshot_workers = static_cast<int>(v.Number("source.snapshot.workers"));
   source.snapshot_chunk_bytes = v.Number("source.snapshot.chunk_bytes");
+  source.snapshot_rows_per_second = v.Number("source.snapshot.rows_per_second");
+  source.snapshot_bytes_per_second = v.Number("source.snapshot.bytes_per_second");
+  const auto hours = ParseDailyWindow(v.Text("source.snapshot.hours"));
+  if (!hours.ok()) {
+    return hours.error().Wrap(
+        Format("{}: source.snapshot.hours", v.Origin("source.snapshot.hours")));
+  }
+  source.snapshot_hours = *hours;
+  source.catch_up_bytes = v.Number("source.catch_up_bytes");
+  source.table_check_interval = v.Number("source.tables.check_interval");
   source.status_interval = v.Number("source.status_interval");
   MR_TRY(CheckName(v, "source.name", source.name,
                    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-",

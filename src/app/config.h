@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/daily_window.h"
 #include "base/options.h"
 #include "base/time.h"
 #include "codec/compression.h"
@@ -19,7 +20,10 @@ struct Config {
     bool adopt_slot = false;
     std::vector<std::string> include, exclude;
     int snapshot_workers = 0;
-    int64_t snapshot_chunk_bytes = 0;
+    int64_t snapshot_chunk_bytes = 0, snapshot_rows_per_second = 0, snapshot_bytes_per_second = 0;
+    DailyWindow snapshot_hours;
+    int64_t catch_up_bytes = 0;
+    Micros table_check_interval = 0;
     Micros status_interval = 0;
   } source;
   struct Lake {

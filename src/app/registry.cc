@@ -36,6 +36,11 @@ Result<postgres::PostgresSourceOptions> SourceOptions(const Config& config,
   options.adopt_slot = source.adopt_slot;
   options.snapshot_workers = source.snapshot_workers;
   options.snapshot_chunk_bytes = source.snapshot_chunk_bytes;
+  options.snapshot_limits = {.rows_per_second = source.snapshot_rows_per_second,
+                             .bytes_per_second = source.snapshot_bytes_per_second,
+                             .hours = source.snapshot_hours};
+  options.catch_up_bytes = source.catch_up_bytes;
+  options.table_check_interval = std::chrono::milliseconds(source.table_check_interval / 1000);
   options.status_interval = std::chrono::milliseconds(source.status_interval / 1000);
   options.spill_folder = (config.lake.path / "spill").string();
   options.known_schemas = std::move(known);

@@ -67,10 +67,26 @@ def gold(millrace):
     millrace.write_config()
 
 
+# Passed only when a snapshot goes on that was broken off.
+RESUMED = {"capture.snapshot_resumed", "capture.snapshot_caught_up", "capture.snapshot_keys_read"}
+
+
+def _break_off(millrace) -> None:
+    """A process that died after some commits of the snapshot."""
+    millrace.config["source"]["snapshot"] = {"chunk_bytes": "64KiB", "bytes_per_second": "40MiB"}
+    millrace.config["bronze"] |= {"commit_bytes": "64KiB"}
+    millrace.write_config()
+    with pytest.raises(Failed):
+        millrace.run("capture", "--once", environment={"MILLRACE_FAILPOINTS": "bronze.after_commit=kill@5"})
+    assert millrace.lake.commits()[-1]["snapshot"] == "running"
+
+
 @pytest.mark.parametrize("name", [n for n in NAMES if not n.endswith("_rollup") and n not in ELSEWHERE])
 def test_failpoint(name, millrace, audit, database, gold):
     large, more_tables, streamed = "delete_file" in name, name.startswith("capture."), "spill" in name
-    _create(database, large)
+    _create(database, large or name in RESUMED)
+    if name in RESUMED:
+        _break_off(millrace)
     acted: set[str] = set()
     steps = itertools.count()
     # The first rounds meet the snapshot and the first commits, the later ones everything that comes with changes.

@@ -94,6 +94,11 @@ class Audit:
             FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_trigger t ON t.tgrelid = c.oid
             WHERE t.tgname = 'audit_rows' AND NOT c.relispartition ORDER BY 1"""))
 
+    def heaps(self, table: str) -> set[int]:
+        """Where the table's rows lie: its own oid, or its partitions'."""
+        return {oid for (oid,) in self.database.query(f"""SELECT c.oid::bigint FROM pg_class c WHERE c.relkind = 'r' AND
+            (c.oid = '{table}'::regclass OR c.oid IN (SELECT relid FROM pg_partition_tree('{table}'::regclass) WHERE isleaf))""")}
+
     def relation(self, table: str) -> int:
         return self.database.value("SELECT %s::regclass::oid::bigint", table)
 

@@ -48,18 +48,38 @@ class ReadTwice(Mismatch):
     """A table's snapshot rows are of more than one moment: it was read again, after a kill for example."""
 
 
-def snapshot_base(lake: Lake, table: Table) -> Base:
-    """Where the snapshot of a table stood: as the rows that it read say, which must agree, or else the commit that ended the initial one."""
+def snapshot_base(lake: Lake, table: Table, relations: set[int]) -> Base:
+    """Where the snapshot of a table stood: as the rows that it read say, which must agree, or else the commit that ended the initial one.
+    Of a table that was not read whole when the initial snapshot was broken off, the commit that ended it."""
+    commits = lake.commits()
+    ended = next((c["position"] for c in commits if c.get("snapshot") == "done"), None)
+    parts = [(part, c["position"]) for c in commits for part in c.get("snapshot_ranges", ())]
+    seen: set[tuple[int, int]] = set()
     if table.silver in lake.tables():
         scan = lake.catalog().load_table(table.silver).scan(row_filter="_op = 'r'", selected_fields=("_from_lsn", "valid_from", "_op"))
         rows = scan.to_arrow()
         seen = set(zip(map(_lsn, rows["_from_lsn"].to_pylist()), _micros(rows["valid_from"])))
+    if parts and ended and _lsn(ended["commit_lsn"]) >= (first := min(_lsn(p["point"]) for p, _ in parts)):
+        whole = all(_covered([p for p, _ in parts if p["relation"] == r and _lsn(p["point"]) == first]) for r in relations)
+        if whole and not seen:
+            return Base(first - 1, parts[0][1]["commit_time"])
+        if not whole and (not seen or min(seen)[0] <= _lsn(ended["commit_lsn"])):
+            return Base(_lsn(ended["commit_lsn"]), ended["commit_time"], resumed=True)
+    if seen:
         if len(seen) > 1:
             raise ReadTwice(f"{table.silver} has snapshot rows of more than one position: {sorted(seen)[:5]}")
-        if seen:
-            return Base(*seen.pop())
-    ended = [c for c in lake.commits() if c.get("snapshot") == "done"]
-    return Base(_lsn(ended[0]["position"]["commit_lsn"]), ended[0]["position"]["commit_time"]) if ended else Base()
+        return Base(*seen.pop())
+    return Base(_lsn(ended["commit_lsn"]), ended["commit_time"]) if ended else Base()
+
+
+def _covered(parts: list[dict]) -> bool:
+    """Whether the parts of one relation are all of it."""
+    reached = 0
+    for first, end in sorted((p["first_block"], p["end_block"]) for p in parts):
+        if first > reached:
+            return False
+        reached = float("inf") if end < 0 else max(reached, end)
+    return reached == float("inf")
 
 
 def check(audit: Audit, lake: Lake, tables: list[Table], engines: tuple[str, ...] = ENGINES) -> int:
@@ -67,13 +87,14 @@ def check(audit: Audit, lake: Lake, tables: list[Table], engines: tuple[str, ...
     transactions = list(audit.transactions())
     compared = 0
     for table in tables:
-        history = fold(transactions, audit.relation(table.name), snapshot_base(lake, table), identity=table.identity)
+        base = snapshot_base(lake, table, audit.heaps(table.name))
+        history = fold(transactions, audit.relation(table.name), base, identity=table.identity)
         if not history.versions and table.silver not in lake.tables():
             continue  # nothing ever came of it
         for engine in engines:
             try:
                 rows = lake.read(table.silver, engine)
-                compare_history(rows, history)
+                compare_history(rows, history, base)
                 if table.identity != "insert":
                     compare_current(rows, history.columns, audit.database, table.name)
             except Mismatch as problem:
@@ -106,7 +127,7 @@ def compare_current(silver: pa.Table, columns: tuple[Column, ...], database: Dat
     _expect_equal(ours, collections.Counter(source_rows(database, table, columns)), _streamed(columns), "Silver's current rows", "the source")
 
 
-def compare_history(silver: pa.Table, history: TableHistory) -> None:
+def compare_history(silver: pa.Table, history: TableHistory, base: Base) -> None:
     columns = _streamed(history.columns)
     values = silver_values(silver, history.columns)
     facts = [_micros(silver["valid_from"]), [_lsn(v) for v in silver["_from_lsn"].to_pylist()],
@@ -115,6 +136,8 @@ def compare_history(silver: pa.Table, history: TableHistory) -> None:
     ours = [(row, *fact) for row, *fact in zip(values, *facts)]
     theirs = [(tuple(pgtext.canonical(v.row.get(c.attnum), c.type) for c in columns),
                v.valid_from, v.from_lsn, v.valid_to, v.to_lsn, v.valid_to is None, v.deleted, v.number) for v in history.versions]
+    if base.resumed:
+        ours, theirs = _since(ours, base), _since(theirs, base)
     names = ("valid_from", "_from_lsn", "valid_to", "_to_lsn", "is_current", "is_deleted", "version")
 
     def counted(rows: list[tuple], *parts: int) -> collections.Counter:
@@ -142,6 +165,19 @@ def _check_times(ours: list[tuple], theirs: list[tuple]) -> None:
         late = valid_from > expected and (from_lsn, valid_from) in ends
         if not (valid_from == expected or late) or (valid_to is not None and valid_to < valid_from):
             raise Mismatch(f"a version of the commit at {from_lsn} is valid from {valid_from} to {valid_to}; the commit's time is {expected}")
+
+
+def _since(rows: list[tuple], base: Base) -> list[tuple]:
+    """The versions that were open at the base or came later; when the former began, and how many there were before, is left open. So are
+    times before the base's, which is a little later than what it shows: they depend on when a version began."""
+    since = []
+    for values, valid_from, from_lsn, valid_to, to_lsn, is_current, is_deleted, _ in rows:
+        if to_lsn is not None and to_lsn <= base.lsn:
+            continue
+        began = (base.time, None) if from_lsn <= base.lsn else (max(valid_from, base.time), from_lsn)
+        ended = None if valid_to is None else max(valid_to, base.time)
+        since.append((values, *began, ended, to_lsn, is_current, is_deleted, None))
+    return since
 
 
 def _steps(rows: list[tuple], sign: int) -> collections.Counter:

@@ -33,6 +33,7 @@ class Base:
     """The initial snapshot: what committed before `lsn` is not history but one first version, valid from `time`."""
     lsn: int = 0
     time: int = 0
+    resumed: bool = False   # the snapshot was broken off: what Silver has of the time before `lsn` is not all of it
 
 
 @dataclasses.dataclass

@@ -5,10 +5,18 @@
 #include <string>
 #include <vector>
 
+#include "base/daily_window.h"
 #include "base/secret.h"
 #include "model/table_schema.h"
 
 namespace millrace::postgres {
+
+// How fast an initial snapshot may read, over all its workers.
+struct SnapshotLimits {
+  int64_t rows_per_second = 0;   // 0: any number
+  int64_t bytes_per_second = 0;  // of events; 0: any number
+  DailyWindow hours = {};
+};
 
 struct PostgresSourceOptions {
   // libpq's connection string, keywords or URI; a password belongs into `password`. The role needs
@@ -34,7 +42,8 @@ struct PostgresSourceOptions {
 
   int snapshot_workers = 2;
   int64_t snapshot_chunk_bytes = 32 << 20;  // of heap, a COPY each
-  size_t batch_bytes = 1 << 20;             // a batch is handed over when it has grown to this
+  SnapshotLimits snapshot_limits = {};
+  size_t batch_bytes = 1 << 20;  // a batch is handed over when it has grown to this
   std::chrono::milliseconds status_interval{10'000};
   std::chrono::milliseconds table_check_interval{10'000};  // between two looks for new tables
   // A source that is further ahead of us than this is read through the SQL interface first, in

@@ -7,6 +7,7 @@
 
 #include "adapter/source_postgres/batch_writer.h"
 #include "adapter/source_postgres/copy_text.h"
+#include "adapter/source_postgres/throttle.h"
 #include "base/failpoint.h"
 
 namespace millrace::postgres {
@@ -18,8 +19,10 @@ constexpr int64_t kOrdinalBlock = 1 << 16;  // how many ordinals a worker takes 
 class SharedWork {
  public:
   SharedWork(std::vector<SnapshotChunk> chunks, const std::vector<TableEntry>& tables,
-             int64_t first_ordinal, const std::function<void(const SnapshotProgress&)>& progress)
-      : chunks_(std::move(chunks)),
+             int64_t first_ordinal, const SnapshotLimits& limits,
+             const std::function<void(const SnapshotProgress&)>& progress)
+      : throttle(limits),
+        chunks_(std::move(chunks)),
         tables_(tables),
         progress_(progress),
         next_ordinal_(first_ordinal),
@@ -51,6 +54,8 @@ class SharedWork {
                .finished = false});
   }
 
+  Throttle throttle;
+
  private:
   const std::vector<SnapshotChunk> chunks_;
   const std::vector<TableEntry>& tables_;
@@ -61,6 +66,14 @@ class SharedWork {
   std::vector<int64_t> rows_, chunks_left_;
   int64_t total_rows_ = 0, tables_done_ = 0;
 };
+
+Status HandOver(BatchWriter& writer, Throttle& throttle, std::stop_token stop) {
+  const RecordBatch& batch = writer.batch();
+  const auto rows = static_cast<int64_t>(batch.records.size());
+  const auto bytes = static_cast<int64_t>(batch.bytes.size());
+  MR_TRY(writer.Flush());
+  return throttle.Spend(rows, bytes, stop);
+}
 
 Status RunWorker(const PostgresSourceOptions& options, const SnapshotPlace& place,
                  std::vector<CapturedTable> tables, EventEncoder encoder, SharedWork& work,
@@ -73,6 +86,7 @@ Status RunWorker(const PostgresSourceOptions& options, const SnapshotPlace& plac
     CapturedTable& table = tables[chunk->table];
     Tuple row(table.columns.size());
     int64_t rows = 0;
+    MR_TRY(work.throttle.AwaitHours(stop));
     const Status status = connection->CopyOut(
         ChunkSql(*chunk, table.stream->schema), [&](char* data, size_t size) -> Status {
           MR_TRY(ParseCopyRow(data, size, row));
@@ -88,7 +102,7 @@ Status RunWorker(const PostgresSourceOptions& options, const SnapshotPlace& plac
           ++rows;
           if (!writer.full()) return {};
           if (stop.stop_requested()) return Error(ErrorKind::kCancelled, "snapshot: asked to stop");
-          return writer.Flush();
+          return HandOver(writer, work.throttle, stop);
         });
     if (!status.ok())
       return status.error().Wrap("snapshot of " + table.stream->schema.QualifiedName());
@@ -101,7 +115,7 @@ Status RunWorker(const PostgresSourceOptions& options, const SnapshotPlace& plac
     work.ChunkDone(*chunk, rows);
     MR_FAILPOINT("capture.snapshot_chunk_read");
   }
-  return writer.Flush();
+  return HandOver(writer, work.throttle, stop);
 }
 
 }  // namespace
@@ -123,7 +137,7 @@ Result<int64_t> ReadChunks(const PostgresSourceOptions& options, const SnapshotS
                            const SnapshotPlace& place, int64_t first_ordinal, RecordSink& sink,
                            const std::function<void(const SnapshotProgress&)>& progress,
                            std::stop_token stop) {
-  SharedWork work(std::move(chunks), tables, first_ordinal, progress);
+  SharedWork work(std::move(chunks), tables, first_ordinal, options.snapshot_limits, progress);
   const EventEncoder encoder = SnapshotEncoder(options, session, place);
   std::stop_source failed;
   const std::stop_callback forward(stop, [&failed] { failed.request_stop(); });

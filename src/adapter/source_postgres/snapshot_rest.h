@@ -16,7 +16,7 @@
 namespace millrace::postgres {
 
 // What is left of an initial snapshot that was broken off, as of a later point of the stream: a
-// temporary slot's consistent point. docs/decisions/0011 says why the rows that come of it are
+// temporary slot's consistent point. docs/decisions/0012 says why the rows that come of it are
 // exact. The stream is carried up to the point first, with this at its side; then the rest is read.
 // Not thread-safe.
 class SnapshotRest final : public PendingRows {

@@ -143,8 +143,13 @@ Status PostgresSource::StreamToRest(RecordSink& sink, std::stop_token stop) {
   });
   pending_rows_ = rest_.get();
   MR_ASSIGN(const auto stream,
-            ReplicationStream::Start(std::move(replication_), options_.slot, publications,
-                                     start_->resume_lsn, options_.status_interval));
+            ReplicationStream::Start(std::move(replication_),
+                                     {.slot = options_.slot,
+                                      .publication_names = publications,
+                                      .start = start_->resume_lsn,
+                                      .in_progress = false,
+                                      .status_interval = options_.status_interval}));
+  MR_TRY(CheckStreamStart(*catalog_, options_.slot, start_->resume_lsn));
   auto last_asked = steady_clock::now() - kAskPace;
   while (!decoder.StandsAt(rest_->point())) {
     if (stop.stop_requested()) return Error(ErrorKind::kCancelled, "snapshot: asked to stop");
