@@ -32,13 +32,6 @@ std::vector<BlockSpan> Gaps(const std::vector<SnapshotRange>& read, uint32_t rel
   return gaps;
 }
 
-// Whether all of a relation was read, be it in a file that it no longer has.
-bool WasReadWhole(const std::vector<SnapshotRange>& read, uint32_t relation) {
-  return std::any_of(read.begin(), read.end(), [&](const SnapshotRange& range) {
-    return range.relation_oid == relation && Gaps(read, relation, range.file_node).empty();
-  });
-}
-
 }  // namespace
 
 std::vector<SnapshotChunk> PlanChunks(const std::vector<SnapshotRelation>& relations,
@@ -81,26 +74,18 @@ std::string ChunkSql(const SnapshotChunk& chunk, const TableSchema& schema) {
 
 Remainder LeaveOutRead(const std::vector<SnapshotRange>& read, size_t table, bool followed,
                        std::vector<SnapshotRelation>& relations) {
-  std::vector<SnapshotRelation*> own;
+  bool whole = true;
   for (SnapshotRelation& relation : relations) {
-    if (relation.table == table) own.push_back(&relation);
-  }
-  const bool whole = std::all_of(own.begin(), own.end(), [&](const SnapshotRelation* relation) {
-    return WasReadWhole(read, relation->oid);
-  });
-  for (SnapshotRelation* relation : own) {
-    if (whole) {
-      relation->unread.clear();
-    } else if (!followed) {
-      relation->unread = {{}};
-    } else if (WasReadWhole(read, relation->oid)) {
-      relation->unread.clear();
-    } else {
-      relation->unread = Gaps(read, relation->oid, relation->file_node);
-    }
+    if (relation.table != table) continue;
+    relation.unread = Gaps(read, relation.oid, relation.file_node);
+    whole = whole && relation.unread.empty();
   }
   if (whole) return Remainder::kNothing;
-  return followed ? Remainder::kRows : Remainder::kAll;
+  if (followed) return Remainder::kRows;
+  for (SnapshotRelation& relation : relations) {
+    if (relation.table == table) relation.unread = {{}};
+  }
+  return Remainder::kAll;
 }
 
 }  // namespace millrace::postgres

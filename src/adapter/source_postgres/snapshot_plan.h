@@ -53,7 +53,8 @@ enum class Remainder {
 //
 // A row that nobody touched lies where it lay, as long as the relation keeps its file. So blocks
 // that were read at any point need no second look in a table that is followed: what was touched
-// since is in the stream.
+// since is in the stream. Of a relation with another file all is unread: rows may have changed
+// with it.
 Remainder LeaveOutRead(const std::vector<SnapshotRange>& read, size_t table, bool followed,
                        std::vector<SnapshotRelation>& relations);
 

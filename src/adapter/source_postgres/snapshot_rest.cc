@@ -60,7 +60,7 @@ void SnapshotRest::ReadAll(size_t table) {
   }
 }
 
-void SnapshotRest::Renew(uint32_t relation_oid) {
+void SnapshotRest::Renew(uint32_t relation_oid, Lsn) {
   const auto table = Find(relation_oid);
   if (!table) return;
   remainders_[*table] = Remainder::kAll;

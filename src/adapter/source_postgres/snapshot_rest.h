@@ -35,7 +35,7 @@ class SnapshotRest final : public PendingRows {
 
   // While the stream is carried up to the point.
   bool IsPending(uint32_t relation_oid) const override;
-  void Renew(uint32_t relation_oid) override;
+  void Renew(uint32_t relation_oid, Lsn commit_lsn) override;
   // ChangeDecoder::LaterGate.
   bool TakesOver(const CapturedTable& table, const Tuple& row, const Tuple* toast);
 

@@ -136,8 +136,12 @@ Status PostgresSource::StreamToRest(RecordSink& sink, std::stop_token stop) {
   BatchWriter writer(endless, options_.batch_bytes);
   ChangeDecoder decoder(
       EventEncoder(options_.name, catalog_->database()),
-      [this](const RelationMessage& relation) { return Resolve(relation); }, writer, *start_);
-  decoder.set_pending_gate([](CapturedTable&) -> Result<bool> { return true; });
+      [this](const RelationMessage& relation, Lsn commit_lsn) {
+        return Resolve(relation, commit_lsn);
+      },
+      writer, *start_);
+  decoder.set_pending_gate(
+      [](CapturedTable&) -> Result<ChangeDecoder::Gate> { return ChangeDecoder::Gate::kLeaveOut; });
   decoder.set_later_gate([this](const CapturedTable& table, const Tuple& row, const Tuple* toast) {
     return rest_->TakesOver(table, row, toast);
   });
@@ -167,6 +171,7 @@ Status PostgresSource::StreamToRest(RecordSink& sink, std::stop_token stop) {
     }
   }
   MR_TRY(writer.Flush());
+  reread_.clear();  // all that were marked so are read now
   start_ = decoder.position();
   return {};
 }
