@@ -5,7 +5,7 @@ DEPS := $(if $(MILLRACE_DEPS),$(MILLRACE_DEPS),$(HOME)/.cache/millrace/deps)
 PY := $(DEPS)/venv/bin/python
 BIN := build/$(PRESET)/bin/millrace
 
-.PHONY: deps configure build build-tests demo test bench soak sanitize format clean
+.PHONY: deps configure build build-tests demo test bench soak peer sanitize format clean
 
 deps:            ## system packages, Arrow, DuckDB and the Python environment; nothing when they are there
 	@scripts/deps.sh
@@ -31,6 +31,10 @@ bench: build     ## speed and memory side by side with the peers
 
 soak: build      ## long runs: kills at random times and random values, many seeds of each
 	@$(PY) -m pytest -q tests/crash tests/pgtypes --bin $(BIN) --seeds 200
+
+peer: build      ## beside the real Debezium in the real Kafka Connect, which scripts/peers.sh brings
+	@scripts/peers.sh
+	@$(PY) -m pytest -q tests/peer --bin $(BIN)
 
 sanitize: deps   ## the unit tests under the address, undefined-behaviour and thread sanitizers
 	@for p in asan tsan; do cmake --preset $$p > /dev/null && cmake --build --preset $$p -j $(JOBS) && \

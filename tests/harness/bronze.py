@@ -3,9 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+import json
+
+import zstandard
 
 from harness.compare import Mismatch
 from harness.lake import Lake
+
+
+def read_events(lake: Lake) -> dict[str, list[dict]]:
+    """topic -> its committed records in offset order."""
+    found: dict[str, list[dict]] = {}
+    for commit in lake.commits():
+        for file in commit["files"]:
+            data = zstandard.ZstdDecompressor().stream_reader((lake.bronze / file["path"]).read_bytes()).read()
+            lines = [json.loads(line) for line in data.splitlines()]
+            if len(lines) != file["records"]:
+                raise Mismatch(f"{file['path']} has {len(lines)} records, its commit says {file['records']}")
+            found.setdefault(file["topic"], []).extend(lines)
+    for topic, lines in found.items():
+        if [line["offset"] for line in lines] != list(range(len(lines))):
+            raise Mismatch(f"{topic}: offsets are not 0 to {len(lines) - 1}")
+    return found
 
 
 def check_bronze(lake: Lake) -> int:
