@@ -21,12 +21,26 @@ Error MissingCommit(int64_t number) {
   return Fail(ErrorKind::kCorrupt, "commit {} is missing from the log; restore '{}' from a backup", number, CommitPath(number));
 }
 
+// Whether `number` is not there although its successor is: an error. False: the log ends before it.
+Result<bool> IsGap(ObjectStore& store, int64_t number) {
+  const auto there = [&store](int64_t n) -> Result<bool> {
+    const auto head = store.Head(CommitPath(n));
+    if (!head.ok() && head.error().kind() != ErrorKind::kNotFound) return head.error();
+    return head.ok();
+  };
+  MR_ASSIGN(const bool successor, there(number + 1));
+  if (!successor) return false;
+  MR_ASSIGN(const bool by_now, there(number));  // both may have come since
+  if (!by_now) return MissingCommit(number);
+  return false;
+}
+
 // What a commit that is not there means: the end of the log (false), or an old commit whose roll-up has to be read (true).
 Result<bool> IsRolledUp(ObjectStore& store, int64_t number) {
   if (number > 1) {
     // Commits vanish oldest first, so the one before would be gone too.
     const auto before = store.Head(CommitPath(number - 1));
-    if (before.ok()) return false;
+    if (before.ok()) return IsGap(store, number);
     if (before.error().kind() != ErrorKind::kNotFound) return before.error();
   }
   MR_ASSIGN(const std::vector<int64_t> roll_ups, ListRollUps(store, number - 1));

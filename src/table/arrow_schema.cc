@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/format.h"
+#include "base/text.h"
 #include "table/arrow_file.h"
 
 namespace millrace::table {
@@ -194,7 +195,10 @@ Status FromArrowStatus(const arrow::Status& status, const char* what) {
   if (const Error* ours = ErrorIn(status)) return ours->Wrap(what);
   ErrorKind kind = ErrorKind::kInternal;
   if (status.IsIOError()) {
-    kind = ErrorKind::kUnavailable;
+    // Failures of the store are told apart above: this is Parquet's word for bytes that make no
+    // sense.
+    return Fail(ErrorKind::kCorrupt, "{}: {}; restore it from a backup", what,
+                Trim(status.message()));
   } else if (status.IsOutOfMemory() || status.IsCapacityError()) {
     kind = ErrorKind::kOutOfSpace;
   } else if (status.IsInvalid() || status.IsSerializationError()) {

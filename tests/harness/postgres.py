@@ -91,10 +91,10 @@ class Cluster:
         if done.returncode != 0:
             raise RuntimeError(f"PostgreSQL did not start: {self.log.read_text()[-2000:]}")
 
-    def stop(self) -> None:
+    def stop(self, mode: str = "immediate") -> None:
         """Stops the server by its own pid file."""
         if (self.data / "postmaster.pid").exists():
-            self._run(self.bin / "pg_ctl", "-D", self.data, "-m", "immediate", "-w", "stop")
+            self._run(self.bin / "pg_ctl", "-D", self.data, "-m", mode, "-w", "stop")
 
     def restart(self, mode: str = "fast") -> None:
         """`mode` as pg_ctl takes it, or "kill": kill -9 of the server's first process, whose children end by themselves."""

@@ -202,10 +202,21 @@ class Sqlite final : public Catalog {
     }
     MR_ASSIGN(const std::string path, store_.Relative(location));
     ByteBuffer text;
-    MR_TRY(store_.Get(path, text));
-    MR_ASSIGN(TableMetadata metadata,
-              iceberg::ReadMetadata(text.view(), "metadata of " + ident.ToString()));
-    auto shared = std::make_shared<const TableMetadata>(std::move(metadata));
+    const Status got = store_.Get(path, text);
+    if (!got.ok() && got.error().kind() == ErrorKind::kNotFound) {
+      return Fail(
+          ErrorKind::kCorrupt,
+          "'{}' is named by the catalog as the metadata of {} and missing; restore it from a "
+          "backup",
+          path, ident.ToString());
+    }
+    MR_TRY(got);
+    auto metadata = iceberg::ReadMetadata(text.view(), "metadata of " + ident.ToString());
+    if (!metadata.ok()) {
+      return Error(metadata.error().kind(),
+                   Format("{} ('{}'); restore it from a backup", metadata.error().message(), path));
+    }
+    auto shared = std::make_shared<const TableMetadata>(std::move(*metadata));
     Cache(location, shared);
     return MetadataPtr(shared);
   }

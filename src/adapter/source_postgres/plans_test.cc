@@ -66,6 +66,27 @@ TEST(Publications, OthersAreAddedToButNeverTakenFrom) {
       IsEmpty());
 }
 
+TEST(Publications, WhatOthersLeaveOutOfOursIsPutBack) {
+  PublicationState state = Existing({R"("public"."a")"}, true);
+  state.restricted = {R"("public"."b")"};
+  EXPECT_THAT(PlanPublications("p", {Table("a"), Table("b")}, state, {}).statements,
+              ElementsAre(R"(ALTER PUBLICATION "p" DROP TABLE ONLY "public"."b")",
+                          R"(ALTER PUBLICATION "p" ADD TABLE ONLY "public"."b")"));
+  state.managed = false;
+  auto plan = PlanPublications("p", {Table("a"), Table("b")}, state, {});
+  EXPECT_THAT(plan.statements, IsEmpty());
+  EXPECT_THAT(plan.warnings, ElementsAre(HasSubstr("row filters")));
+
+  state = ExistingInsert({R"("public"."a")"}, true);
+  EXPECT_TRUE(LeavesOut(state, false));
+  EXPECT_FALSE(LeavesOut(state, true));
+  plan = PlanPublications("p", {Table("a")}, state, {});
+  EXPECT_THAT(plan.statements,
+              ElementsAre(R"(ALTER PUBLICATION "p" SET (publish = 'insert, update, delete, )"
+                          R"(truncate', publish_via_partition_root = true))"));
+  EXPECT_THAT(plan.warnings, IsEmpty());
+}
+
 TEST(Publications, WarnOfWhatBreaksTheUsersWrites) {
   PublicationState all = Existing({}, false);
   all.all_tables = true;

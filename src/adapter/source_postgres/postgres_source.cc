@@ -17,9 +17,13 @@ Status CheckServer(Connection& connection) {
     return Fail(ErrorKind::kUnsupported, "the source is PostgreSQL {}; 14 or later is needed",
                 connection.server_version() / 10000);
   }
-  MR_ASSIGN(
-      const Rows row,
-      connection.Query("SELECT current_setting('wal_level'), current_setting('server_encoding')"));
+  MR_ASSIGN(const Rows row,
+            connection.Query("SELECT current_setting('wal_level'), "
+                             "current_setting('server_encoding'), pg_is_in_recovery()"));
+  if (row.Bool(0, 2)) {
+    return Fail(ErrorKind::kUnavailable,
+                "the source is a standby: name the primary as source.host, or promote this server");
+  }
   if (row.Text(0, 0) != "logical") {
     return Fail(
         ErrorKind::kInvalidInput,

@@ -27,6 +27,10 @@ std::vector<std::string> Minus(const std::vector<std::string>& a,
   return rest;
 }
 
+std::string_view Operations(bool insert_only) {
+  return insert_only ? "insert, truncate" : "insert, update, delete, truncate";
+}
+
 void PlanOne(const std::string& name, bool insert_only, std::vector<std::string> wanted,
              const PublicationState& state, PublicationPlan& plan) {
   std::sort(wanted.begin(), wanted.end());
@@ -49,19 +53,30 @@ void PlanOne(const std::string& name, bool insert_only, std::vector<std::string>
                name));
     return;
   }
-  if (!state.via_root) {
+  if (LeavesOut(state, insert_only)) {
+    plan.statements.push_back(
+        Format("ALTER PUBLICATION {} SET (publish = '{}', publish_via_partition_root = true)",
+               quoted, Operations(insert_only)));
+  } else if (!state.via_root) {
     plan.warnings.push_back(
         Format("publication {} has publish_via_partition_root = false: changes of partitions do "
                "not reach their root; "
                "run ALTER PUBLICATION {} SET (publish_via_partition_root = true)",
                name, quoted));
   }
-  if (!insert_only && !(state.insert && state.update && state.remove && state.truncate)) {
+  if (!insert_only && !state.managed &&
+      !(state.insert && state.update && state.remove && state.truncate)) {
     plan.warnings.push_back(
         Format("publication {} does not publish all of insert, update, delete and truncate: those "
                "changes will be "
                "missing",
                name));
+  }
+  if (!state.managed && !state.restricted.empty()) {
+    plan.warnings.push_back(
+        Format("publication {} has row filters or lists of columns: what they leave out of {} will "
+               "be missing",
+               name, Join(state.restricted, ", ")));
   }
   if (insert_only && (state.update || state.remove)) {
     plan.warnings.push_back(
@@ -70,9 +85,16 @@ void PlanOne(const std::string& name, bool insert_only, std::vector<std::string>
                "tables",
                name));
   }
-  const std::vector<std::string> missing = Minus(wanted, state.tables),
-                                 extra = Minus(state.tables, wanted);
-  if (state.managed && !extra.empty()) {
+  std::vector<std::string> there = state.tables, extra;
+  if (state.managed) {
+    extra = Minus(state.tables, wanted);
+    extra.insert(extra.end(), state.restricted.begin(), state.restricted.end());
+  } else {
+    there.insert(there.end(), state.restricted.begin(), state.restricted.end());
+    std::sort(there.begin(), there.end());
+  }
+  const std::vector<std::string> missing = Minus(wanted, there);
+  if (!extra.empty()) {
     plan.statements.push_back(Format("ALTER PUBLICATION {} DROP {}", quoted, Only(extra)));
   }
   if (!missing.empty())
@@ -80,6 +102,12 @@ void PlanOne(const std::string& name, bool insert_only, std::vector<std::string>
 }
 
 }  // namespace
+
+bool LeavesOut(const PublicationState& state, bool insert_only) {
+  const bool all =
+      state.insert && state.truncate && (insert_only || (state.update && state.remove));
+  return state.exists && state.managed && !state.all_tables && !(all && state.via_root);
+}
 
 std::string InsertPublication(const std::string& name) { return name + "_insert"; }
 
@@ -109,14 +137,19 @@ Result<PublicationState> ReadPublication(Connection& connection, const std::stri
     }
   }
   MR_ASSIGN(const Rows tables,
-            connection.Query("SELECT n.nspname, c.relname FROM pg_publication p JOIN "
+            // Row filters and lists of columns came with PostgreSQL 15.
+            connection.Query("SELECT n.nspname, c.relname, to_jsonb(r)->>'prqual' IS NOT NULL OR "
+                             "to_jsonb(r)->>'prattrs' IS NOT NULL FROM pg_publication p JOIN "
                              "pg_publication_rel r ON r.prpubid = p.oid "
                              "JOIN pg_class c ON c.oid = r.prrelid JOIN pg_namespace n ON n.oid = "
                              "c.relnamespace WHERE p.pubname = $1",
                              {name}));
-  for (int i = 0; i < tables.size(); ++i)
-    state.tables.push_back(QualifiedIdentifier(tables.Text(i, 0), tables.Text(i, 1)));
+  for (int i = 0; i < tables.size(); ++i) {
+    (tables.Bool(i, 2) ? state.restricted : state.tables)
+        .push_back(QualifiedIdentifier(tables.Text(i, 0), tables.Text(i, 1)));
+  }
   std::sort(state.tables.begin(), state.tables.end());
+  std::sort(state.restricted.begin(), state.restricted.end());
   return state;
 }
 

@@ -20,7 +20,9 @@ struct PublicationState {
   bool insert = false, update = false, remove = false, truncate = false;
   bool via_root = false;
   bool managed = false;             // made by us: carries our comment
-  std::vector<std::string> tables;  // qualified and quoted, sorted
+  std::vector<std::string> tables;  // qualified and quoted, sorted; whole ones
+  // Those of which a row filter or a list of columns lets through a part only.
+  std::vector<std::string> restricted = {};
   // Tables (oids) whose rows still have to be read: table_watcher.h.
   std::vector<uint32_t> pending = {};
 };
@@ -31,12 +33,16 @@ struct PublicationPlan {
   std::vector<std::string> warnings;
 };
 // What makes the publications carry `tables`. One that exists is kept: missing tables are added,
-// and tables that are no longer wanted are dropped only from one that we made. Pure.
+// and what somebody else did to it (tables that are no longer wanted, filters, fewer operations) is
+// undone only in one that we made. Pure.
 PublicationPlan PlanPublications(const std::string& name, const std::vector<TableEntry>& tables,
                                  const PublicationState& main, const PublicationState& insert_only);
 
 // The statement that writes down in the publication's comment which tables are pending.
 std::string MarkPending(const std::string& name, const std::set<uint32_t>& relation_oids);
+
+// Whether a publication that we made was altered so that it leaves out operations.
+bool LeavesOut(const PublicationState& state, bool insert_only);
 
 std::string InsertPublication(const std::string& name);
 

@@ -219,7 +219,12 @@ Error ReplicationStream::EndOfStream() {
   if (status == PGRES_FATAL_ERROR) {
     Error error = ResultError("replication stream", result);
     PQclear(result);
-    return error;
+    if (error.kind() != ErrorKind::kNotFound) return error;
+    return Fail(
+        ErrorKind::kFenced,
+        "{}: it was dropped, and changes since cannot be decoded: start again with an empty "
+        "Bronze folder and a new slot",
+        error.message());
   }
   PQclear(result);
   return Fail(ErrorKind::kUnavailable, "replication stream: the server ended it");

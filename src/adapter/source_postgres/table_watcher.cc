@@ -10,6 +10,10 @@
 
 namespace millrace::postgres {
 
+TableWatcher::TableWatcher(const PostgresSourceOptions& options) : options_(options) {
+  for (const TableSchema& schema : options.known_schemas) carried_.insert(schema.relation_oid);
+}
+
 TableWatcher::Cancellable::Cancellable(TableWatcher& watcher, Connection* connection)
     : watcher_(watcher) {
   const std::lock_guard lock(watcher_.mutex_);
@@ -115,11 +119,14 @@ Status TableWatcher::Look() {
         (!covered.contains(table.oid) &&
          std::find(main.pending.begin(), main.pending.end(), table.oid) != main.pending.end());
     const bool published =
-        std::binary_search(main.tables.begin(), main.tables.end(), name) ||
-        std::binary_search(insert_only.tables.begin(), insert_only.tables.end(), name);
+        (std::binary_search(main.tables.begin(), main.tables.end(), name) &&
+         !LeavesOut(main, false)) ||
+        (std::binary_search(insert_only.tables.begin(), insert_only.tables.end(), name) &&
+         !LeavesOut(insert_only, true));
+    const bool carried = !carried_.insert(table.oid).second;
     if (published && !marked) continue;
     arrival->tables.push_back(table);
-    arrival->again |= marked;
+    arrival->again |= marked || carried;
     pending.insert(table.oid);
   }
   PublicationPlan plan = PlanPublications(options_.publication, wanted, main, insert_only);

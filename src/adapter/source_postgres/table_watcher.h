@@ -37,10 +37,12 @@ class TableWatcher final : public PendingRows {
     CreatedSlot
         slot;  // a temporary one: what commits before its consistent point is in the snapshot
     std::unique_ptr<Connection> holder;  // keeps slot and snapshot alive
-    bool again = false;  // rows may have been handed over before, by a process that was killed
+    // Rows may have been handed over before: by a process that was killed, or before somebody took
+    // the table out of the publication.
+    bool again = false;
   };
 
-  explicit TableWatcher(const PostgresSourceOptions& options) : options_(options) {}
+  explicit TableWatcher(const PostgresSourceOptions& options);
   // Breaks off what the thread waits for. Takes a mark away that was waiting for that.
   ~TableWatcher() override;
   void Start();
@@ -84,6 +86,7 @@ class TableWatcher final : public PendingRows {
   const PostgresSourceOptions& options_;
   std::unique_ptr<Connection> connection_;  // the thread's
   std::set<std::string> refused_;           // tables told of once
+  std::set<uint32_t> carried_;              // tables that Bronze has, or will have, rows of
   std::string last_warning_;                // so that a lasting failure is told once
 
   mutable std::mutex mutex_;

@@ -31,7 +31,8 @@ GoldStage::GoldStage(GoldOptions options, Catalog& catalog, ObjectStore& store,
       store_(store),
       cache_(cache),
       open_engine_(std::move(open_engine)),
-      clock_(clock) {}
+      clock_(clock),
+      sweep_(store, cache, catalog, clock) {}
 
 Result<StageReport> GoldStage::RunOnce(std::stop_token stop) {
   StageReport report;
@@ -48,7 +49,10 @@ Result<StageReport> GoldStage::RunOnce(std::stop_token stop) {
     state += "," + table.fingerprint;
     for (const gold::GoldInput& input : table.inputs) wanted.insert(input.table);
   }
-  if (settled_ == state) return report;
+  if (settled_ == state) {
+    sweep_.Pass(ours_);
+    return report;
+  }
 
   MR_ASSIGN(const std::unique_ptr<Engine> engine, open_engine_());
   MR_ASSIGN(const std::optional<gold::Cut> cut,
@@ -57,6 +61,7 @@ Result<StageReport> GoldStage::RunOnce(std::stop_token stop) {
   gold::Publisher publisher(catalog_, store_, cache_, *engine, clock_, *cut, options_.retention);
   json::Value::Array outcomes;
   std::vector<Error> errors;
+  ours_.clear();
   for (const gold::GoldTable& table : tables) {
     const Micros begin = WallClockNow();
     Result<gold::PublishResult> result = publisher.Publish(table, stop);
@@ -69,6 +74,8 @@ Result<StageReport> GoldStage::RunOnce(std::stop_token stop) {
       outcome.Set("error", result.error().message());
       errors.push_back(result.error());
     } else {
+      if (result->outcome != gold::PublishResult::Outcome::kWaiting)
+        ours_.push_back(MakeIdent("gold", table.name));
       outcome.Set("outcome", gold::OutcomeName(result->outcome));
       if (result->outcome == gold::PublishResult::Outcome::kPublished) {
         report.did_work = true;
@@ -90,6 +97,7 @@ Result<StageReport> GoldStage::RunOnce(std::stop_token stop) {
   }
   if (!errors.empty()) return Combined(errors, tables.size());
   settled_ = std::move(state);
+  if (!report.did_work) sweep_.Pass(ours_);
   report.details.Set("cut", cut->number);
   report.details.Set("tables", std::move(outcomes));
   return report;

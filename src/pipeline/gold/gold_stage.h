@@ -10,6 +10,7 @@
 #include "port/engine.h"
 #include "port/object_store.h"
 #include "port/stage.h"
+#include "table/orphan_sweep.h"
 #include "table/scan.h"
 #include "table/snapshot_producer.h"
 
@@ -41,6 +42,8 @@ class GoldStage final : public Stage {
   table::ManifestCache& cache_;
   const EngineFactory open_engine_;
   const Clock& clock_;
+  table::OrphanSweep sweep_;
+  std::vector<TableIdent> ours_;  // Gold tables that the last run found or made
   std::optional<std::string>
       settled_;  // cuts snapshot and SQL for which the last run left nothing to do
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/format.h"
 #include "commitlog/commit_log.h"
 
 namespace millrace::silver {
@@ -43,9 +44,28 @@ Result<CutInput> GatherCut(ObjectStore& bronze, int64_t from, const CutLimits& l
       input.to = commit.number;
       input.position = *commit.position;
       input.prefix = commit.source;
+      input.writer = commit.writer;
     }
   }
   return input;
+}
+
+Status CheckLog(ObjectStore& bronze, int64_t number, const std::string& writer) {
+  if (number == 0) return {};
+  MR_ASSIGN(const std::vector<BronzeCommit> last, commitlog::ReadAfter(bronze, number - 1, 1));
+  if (last.empty()) {
+    return Fail(
+        ErrorKind::kCorrupt,
+        "Bronze ends before commit {}, up to which Silver has taken it: restore Bronze from "
+        "a backup, or name a new lake.path",
+        number);
+  }
+  if (writer.empty() || last.front().writer == writer) return {};
+  return Fail(
+      ErrorKind::kCorrupt,
+      "commit {} of Bronze is not the one that Silver has taken: Bronze was begun anew under "
+      "the Silver tables; restore it from a backup, or name a new lake.path",
+      number);
 }
 
 Result<std::optional<TableSchema>> NewestSchema(ObjectStore& bronze, const std::string& topic,

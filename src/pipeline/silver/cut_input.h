@@ -18,6 +18,7 @@ struct CutInput {
   int64_t from = 0, to = 0;  // commits from + 1 to `to`; equal: there is nothing
   SourcePosition position;   // of the last of them
   std::string prefix;        // topic prefix
+  std::string writer;        // of the last commit
   Micros first_created_at = 0, last_created_at = 0;
   int64_t files = 0;
   bool more = false;  // the limits were reached
@@ -37,6 +38,10 @@ struct CutLimits {
 // snapshot is complete make no cut: they are taken together with the one that completes it.
 Result<CutInput> GatherCut(ObjectStore& bronze, int64_t from, const CutLimits& limits,
                            FilesByTopic& files);
+
+// Whether Bronze is the log that commit `number`, by `writer` (empty: not known), was taken from. A
+// folder that was emptied and filled anew has other rows under the same numbers.
+Status CheckLog(ObjectStore& bronze, int64_t number, const std::string& writer);
 
 // The schema version of a topic's newest file in commits `from` + 1 to `up_to`; empty: it has none
 // there.

@@ -21,6 +21,7 @@ namespace {
 using iceberg::TypeId;
 
 constexpr std::string_view kCutProperty = "millrace.cut";
+constexpr std::string_view kWriterProperty = "millrace.bronze-writer";
 constexpr std::string_view kHeldProperty = "millrace.held-back";
 constexpr Micros kKeepRows = 7 * kMicrosPerDay;
 constexpr size_t kTables = 7;
@@ -161,6 +162,7 @@ Result<CutMark> MarkOf(const iceberg::TableMetadata& cuts) {
   mark.cut = *cut_number;
   mark.bronze_commit = *commit_number;
   mark.source = *source;
+  if (const std::string* writer = Property(cuts, kWriterProperty)) mark.bronze_writer = *writer;
   MR_ASSIGN(const json::Value list, json::Parse(*held, "held tables"));
   MR_ASSIGN(mark.held, HeldFromJson(list));
   return mark;
@@ -220,6 +222,7 @@ Result<StagedCut> StageCut(ObjectStore& store, table::ManifestCache& manifests,
   MR_TRY(writer->Write(*batch));
   MR_ASSIGN(change.added_data, writer->Finish());
   change.properties = {{std::string(kCutProperty), std::to_string(mark.cut)},
+                       {std::string(kWriterProperty), mark.bronze_writer},
                        {std::string(kBronzeCommitProperty), std::to_string(mark.bronze_commit)},
                        {std::string(kSourceProperty), mark.source},
                        {std::string(kHeldProperty), json::Write(ToJson(mark.held))}};

@@ -23,6 +23,7 @@ struct CutMark {
   int64_t cut = 0;  // 0: none so far
   int64_t bronze_commit =
       0;               // all Bronze commits up to this one are in every table that is not held back
+  std::string bronze_writer;  // who wrote that commit: another's is of another log; may be empty
   std::string source;  // "<system id>/<topic prefix>"; empty before the first cut
   std::vector<HeldTable> held;
 };

@@ -31,7 +31,8 @@ SilverStage::SilverStage(ObjectStore& bronze, ObjectStore& lake, Catalog& catalo
       catalog_(catalog),
       clock_(clock),
       options_(std::move(options)),
-      manifests_(lake) {}
+      manifests_(lake),
+      sweep_(lake, manifests_, catalog, clock) {}
 SilverStage::~SilverStage() = default;
 
 TableIdent SilverStage::IdentOf(const std::string& schema, const std::string& table) const {
@@ -46,6 +47,7 @@ Status SilverStage::Load() {
     MR_ASSIGN(state->mark, silver::MarkOf(loaded->metadata));
     MR_ASSIGN(state->in_last_cut, silver::TablesOfNewestCut(lake_, manifests_, loaded->metadata));
     state->cuts = std::move(*loaded);
+    MR_TRY(silver::CheckLog(bronze_, state->mark.bronze_commit, state->mark.bronze_writer));
   } else if (loaded.error().kind() == ErrorKind::kNotFound) {
     MR_TRY(catalog_.CreateNamespace(cuts.levels));
     MR_TRY(catalog_.CreateNamespace(MakeIdent(options_.space, "").levels));
@@ -127,11 +129,22 @@ Result<StageReport> SilverStage::TryOnce(std::stop_token stop) {
     MR_ASSIGN(input, silver::GatherCut(
                          bronze_, from,
                          {options_.max_cut_bytes, options_.max_cut_commits, INT64_MAX}, files));
-    if (input.to == from) return StageReport{};
+    if (input.to == from) {
+      Sweep();
+      return StageReport{};
+    }
     MR_TRY(CheckSource(input));
     // It may have ended before a large commit: what comes then?
   } while (PassOver(input));
   return Publish(input, std::move(files), stop);
+}
+
+// For when there is nothing else to do.
+void SilverStage::Sweep() {
+  std::vector<TableIdent> ours;
+  for (const auto& [ident, table] : state_->tables) ours.push_back(ident);
+  if (state_->cuts) ours.push_back(state_->cuts->ident);
+  sweep_.Pass(ours);
 }
 
 Status SilverStage::CheckSource(const CutInput& input) const {
@@ -162,6 +175,7 @@ Result<StageReport> SilverStage::Publish(const CutInput& input, FilesByTopic fil
   attempt.mark = state_->mark;
   attempt.mark.cut += 1;
   attempt.mark.bronze_commit = input.to;
+  attempt.mark.bronze_writer = input.writer;
   attempt.mark.source = Format("{}/{}", input.position.system_id, input.prefix);
   attempt.row.position = input.position;
   attempt.commits = input.to - state_->mark.bronze_commit;
@@ -290,11 +304,13 @@ Status SilverStage::Step(Attempt& attempt, const std::string& topic,
   auto step = run();
   if (!step.ok()) {
     if (!silver::HoldsBackTable(step.error().kind())) return step.error();
-    log::Error("silver", "{} is held back: {}", table, step.error().message());
-    attempt.mark.held.push_back({.topic = topic,
-                                 .table = table,
-                                 .reason = step.error().message(),
-                                 .mark = gone ? 0 : before});
+    std::string reason = step.error().message();
+    const ErrorKind kind = step.error().kind();
+    const bool file = kind == ErrorKind::kCorrupt || (kind == ErrorKind::kNotFound && !gone);
+    if (file && reason.find("restore") == std::string::npos) reason += "; restore it from a backup";
+    log::Error("silver", "{} is held back: {}", table, reason);
+    attempt.mark.held.push_back(
+        {.topic = topic, .table = table, .reason = std::move(reason), .mark = gone ? 0 : before});
     return {};
   }
   attempt.events += step->stats.events;

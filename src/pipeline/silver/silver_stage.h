@@ -16,6 +16,7 @@
 #include "port/clock.h"
 #include "port/object_store.h"
 #include "port/stage.h"
+#include "table/orphan_sweep.h"
 #include "table/scan.h"
 
 namespace millrace {
@@ -47,6 +48,7 @@ class SilverStage final : public Stage {
   struct Attempt;  // one try at a cut
   Status Load();
   Result<StageReport> TryOnce(std::stop_token stop);
+  void Sweep();
   Status CheckSource(const silver::CutInput& input) const;
   bool PassOver(const silver::CutInput& input);
   Result<StageReport> Publish(const silver::CutInput& input, silver::FilesByTopic files,
@@ -74,6 +76,7 @@ class SilverStage final : public Stage {
   const Clock& clock_;
   const silver::SilverOptions options_;
   table::ManifestCache manifests_;
+  table::OrphanSweep sweep_;
   std::unique_ptr<State> state_;
   Micros schemas_listed_at_ = 0;
   int64_t idle_upto_ = 0;     // commits up to this one are known to hold no rows
