@@ -47,6 +47,7 @@ constexpr int64_t kMemoryPerStoredByte = 20;
 silver::SilverOptions SilverOptionsOf(const Config& config) {
   silver::SilverOptions options;
   options.max_cut_bytes = config.silver.merge_memory / kMemoryPerStoredByte;
+  options.spill_directory = (config.lake.path / "tmp").string();
   options.merge.fold.keep_unchanged = config.silver.keep_unchanged;
   options.merge.writer.target_file_bytes = config.silver.target_file_bytes;
   options.retention = RetentionOf(config);

@@ -36,10 +36,7 @@ std::vector<int32_t> FindEpochs(const std::vector<DecodedFile>& files, const Lay
                                 std::vector<std::vector<size_t>>& epochs) {
   std::vector<int32_t> of_file;
   for (const DecodedFile& file : files) {
-    std::vector<size_t> columns;
-    for (size_t i = 0; i < layout.columns.size(); ++i) {
-      if (!std::binary_search(file.absent.begin(), file.absent.end(), i)) columns.push_back(i);
-    }
+    std::vector<size_t> columns = PresentColumns(file, layout);
     if (epochs.empty() || epochs.back() != columns) epochs.push_back(std::move(columns));
     of_file.push_back(static_cast<int32_t>(epochs.size()) - 1);
   }
@@ -56,6 +53,14 @@ std::vector<TextRule> KeyRules(const Layout& layout) {
     rules.push_back(padded ? TextRule::kCutTrailingBlanks : TextRule::kAsIs);
   }
   return rules;
+}
+
+std::vector<size_t> PresentColumns(const DecodedFile& file, const Layout& layout) {
+  std::vector<size_t> columns;
+  for (size_t i = 0; i < layout.columns.size(); ++i) {
+    if (!std::binary_search(file.absent.begin(), file.absent.end(), i)) columns.push_back(i);
+  }
+  return columns;
 }
 
 Result<Batch> JoinFiles(std::vector<DecodedFile> files, const Layout& layout, int threads) {

@@ -32,6 +32,9 @@ struct Batch {
 // How each key column's texts are compared, in key order.
 std::vector<TextRule> KeyRules(const Layout& layout);
 
+// The layout's columns that the table has in the file's schema version.
+std::vector<size_t> PresentColumns(const DecodedFile& file, const Layout& layout);
+
 // `layout` has the text columns that the files need.
 Result<Batch> JoinFiles(std::vector<DecodedFile> files, const Layout& layout, int threads);
 

@@ -49,8 +49,8 @@ class ValueAppender {
 class ColumnBuilder {
  public:
   // `source` is the type in the file's schema version, `target` the Silver column's type, which may
-  // be wider. Where it is another type altogether (it was for a while: SchemaEvolution, Bridge), the
-  // values that both have are held, and all others are text.
+  // be wider. Where it is another type altogether (it was for a while: SchemaEvolution, Bridge),
+  // the values that both have are held, and all others are text.
   static Result<ColumnBuilder> New(const LogicalType& source, const iceberg::TypePtr& target);
   ColumnBuilder(ColumnBuilder&&) noexcept;
   ColumnBuilder& operator=(ColumnBuilder&&) noexcept;

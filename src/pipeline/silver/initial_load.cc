@@ -4,7 +4,9 @@
 
 #include <algorithm>
 
+#include "base/format.h"
 #include "base/log.h"
+#include "pipeline/silver/freed_memory.h"
 #include "pipeline/silver/merge_writer.h"
 #include "pipeline/silver/row_space.h"
 
@@ -123,6 +125,8 @@ Result<std::optional<MergeOutcome>> LoadSnapshot(const StepContext& context,
                                                  SchemaEvolution& evolution) {
   SnapshotLoad load(context, base, write_id, evolution);
   for (size_t i = 0; i < files.size(); ++i) {
+    if (context.stop.stop_requested())
+      return Fail(ErrorKind::kCancelled, "silver was asked to stop");
     const Layout layout = evolution.layout();
     MR_ASSIGN(const std::vector<DecodedFile> parts,
               DecodeFiles(context, {files[i]}, layout, ColumnTypes(layout, evolution.schema()),
@@ -131,6 +135,7 @@ Result<std::optional<MergeOutcome>> LoadSnapshot(const StepContext& context,
       MR_ASSIGN(const bool taken, load.Take(part));
       if (!taken) return std::optional<MergeOutcome>();
     }
+    ReturnFreedMemory();
     log::Info("silver", "{}: loaded {} of {} snapshot files", layout.table, i + 1, files.size());
   }
   MR_ASSIGN(MergeOutcome outcome, load.Finish());

@@ -58,8 +58,8 @@ using WholeRow = const std::vector<size_t>*;
 Result<OpenRows> FindOpenRows(const TableAccess& table, const std::vector<CurrentFile>& files,
                               const KeyIndex& index, WholeRow whole_row);
 
-// Calls `take` with each chunk of the candidates' live rows, in file order, one at a time; keys are
-// looked up in `index` (-1: not there).
+// Calls `take` with the candidates' live rows in file order, one chunk at a time; keys are looked
+// up in `index` (-1: not there).
 Status ReadOpenRows(const TableAccess& table, const std::vector<CurrentFile>& files,
                     const KeyIndex& index, WholeRow whole_row,
                     const std::function<Status(OpenRows chunk)>& take);

@@ -55,7 +55,8 @@ class SchemaEvolution {
 };
 
 // Applies the schema versions of a batch. `settled`: the version that the table has by now, if that
-// is known; when the column types are back to what Silver can take, versions in between are bridged.
+// is known; when the column types are back to what Silver can take, versions in between are
+// bridged.
 Status ApplyVersions(const std::vector<TableSchema>& versions, const TableSchema* settled,
                      SchemaEvolution& evolution);
 

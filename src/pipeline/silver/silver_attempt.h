@@ -28,6 +28,7 @@ struct SilverStage::Attempt {
   silver::StagedCut cut;
   bool publishes = true;  // whether a cut is part of it
   int64_t events = 0, commits = 0;
+  std::stop_token stop;
   std::string resumed;                 // topic
   std::optional<TableSchema> settled;  // that topic's newest schema version
 };

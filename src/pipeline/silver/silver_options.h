@@ -17,6 +17,7 @@ struct SilverOptions {
   int64_t max_cut_bytes = 24 << 20;
   size_t max_cut_commits = 4096;
   int threads = 2;
+  std::string spill_directory = "/tmp";  // where what is larger waits for its turn
   Micros idle_cut_after =
       3'600 * kMicrosPerSecond;  // commits without rows make a cut at most this often
   int max_attempts = 5;          // at a cut, when other writers interfere

@@ -172,6 +172,7 @@ bool SilverStage::PassOver(const CutInput& input) {
 Result<StageReport> SilverStage::Publish(const CutInput& input, FilesByTopic files,
                                          std::stop_token stop) {
   Attempt attempt;
+  attempt.stop = stop;
   attempt.mark = state_->mark;
   attempt.mark.cut += 1;
   attempt.mark.bronze_commit = input.to;
@@ -298,8 +299,8 @@ Status SilverStage::Step(Attempt& attempt, const std::string& topic,
     const TableIdent ident =
         existing ? existing->loaded.ident : IdentOf(schema.schema, schema.table);
     if (!existing) MR_TRY(CheckNew(attempt, topic, schema, ident, &existing, &gone));
-    return silver::StepTable({bronze_, lake_, manifests_, clock_, options_}, ident, existing,
-                             input);
+    return silver::StepTable({bronze_, lake_, manifests_, clock_, options_, attempt.stop}, ident,
+                             existing, input);
   };
   auto step = run();
   if (!step.ok()) {
@@ -350,6 +351,7 @@ Result<StageReport> SilverStage::CatchUp(const std::string& topic, std::stop_tok
     MR_ASSIGN(input, silver::GatherCut(bronze_, state_->mark.bronze_commit - 1, limits, none));
   }
   Attempt attempt;
+  attempt.stop = stop;
   attempt.resumed = topic;
   MR_ASSIGN(attempt.settled,
             silver::NewestSchema(bronze_, topic, from, state_->mark.bronze_commit));

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/uuid.h"
-#include "pipeline/silver/file_decoding.h"
+#include "pipeline/silver/batch_source.h"
 #include "pipeline/silver/initial_load.h"
 #include "pipeline/silver/schema_evolution.h"
 #include "pipeline/silver/table_merge.h"
@@ -43,16 +43,6 @@ iceberg::Properties Marks(const TableInput& input, int64_t mark, const Layout& l
           {std::string(kPositionProperty), FormatPosition(last)}};
 }
 
-// A text column for each column where some value needed one.
-Status AddTextColumns(const std::vector<DecodedFile>& files, SchemaEvolution& evolution) {
-  for (const DecodedFile& file : files) {
-    for (size_t i = 0; i < file.texts.size(); ++i) {
-      if (file.texts[i]) MR_TRY(evolution.AddTextColumn(i));
-    }
-  }
-  return {};
-}
-
 // The defaults of new columns, with a text column where one needs it.
 Result<std::vector<DefaultValue>> DecodeDefaults(SchemaEvolution& evolution) {
   std::vector<DefaultValue> values;
@@ -76,44 +66,9 @@ Result<MergeOutcome> Merge(const StepContext& context, const TableBase& base,
     if (loaded) return std::move(*loaded);
   }
   MR_ASSIGN(std::vector<DefaultValue> defaults, DecodeDefaults(evolution));
-  const Layout layout = evolution.layout();
-  const std::vector<iceberg::TypePtr> types = ColumnTypes(layout, evolution.schema());
-  const auto decode = [&](size_t begin, size_t end) {
-    std::vector<const TableSchema*> versions;
-    for (size_t i = begin; i < end; ++i) versions.push_back(&schemas.versions[schemas.of_file[i]]);
-    const auto at = files.begin() + static_cast<std::ptrdiff_t>(begin);
-    return DecodeFiles(context, {at, at + static_cast<std::ptrdiff_t>(end - begin)}, layout, types,
-                       versions);
-  };
-  int64_t bytes = 0;
-  for (const BronzeFile& file : files) bytes += file.bytes;
-  const int64_t room = std::max<int64_t>(context.options.max_cut_bytes, 1);
-  PassFilter filter(layout.keyed() ? static_cast<int>((bytes + room - 1) / room) : 1);
-  std::vector<DecodedFile> whole;
-  if (filter.passes() == 1) {
-    MR_ASSIGN(whole, decode(0, files.size()));
-    MR_TRY(AddTextColumns(whole, evolution));
-  } else {
-    log::Info("silver", "{}: {} stored bytes are merged in {} passes", layout.table, bytes,
-              filter.passes());
-    for (size_t i = 0; i < files.size(); ++i) {
-      MR_ASSIGN(const std::vector<DecodedFile> parts, decode(i, i + 1));
-      MR_TRY(AddTextColumns(parts, evolution));
-      for (const DecodedFile& part : parts) MR_TRY(filter.Learn(part, layout));
-    }
-  }
-  const MergePasses passes{filter, [&](int pass) -> Result<std::vector<DecodedFile>> {
-                             if (filter.passes() == 1) return std::move(whole);
-                             std::vector<DecodedFile> reduced;
-                             for (size_t i = 0; i < files.size(); ++i) {
-                               MR_ASSIGN(std::vector<DecodedFile> parts, decode(i, i + 1));
-                               for (DecodedFile& part : parts) {
-                                 MR_TRY(filter.Reduce(part, layout, pass));
-                                 reduced.push_back(std::move(part));
-                               }
-                             }
-                             return reduced;
-                           }};
+  BatchSource source(context, files, schemas, evolution);
+  MR_TRY(source.Prepare());
+  const MergePasses passes{source.keys(), [&](int pass) { return source.Take(pass); }};
   const ColumnFills fills(std::move(defaults), evolution.layout());
   MR_ASSIGN(const auto scd, ScdFieldIds(evolution.schema()));
   const TableAccess table{

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,7 @@ struct StepContext {
   table::ManifestCache& manifests;
   const Clock& clock;
   const SilverOptions& options;
+  std::stop_token stop;  // a long step looks at it now and then
 };
 
 // Committed files of one topic, in order, and what the table's mark becomes with them.

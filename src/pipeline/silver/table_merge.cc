@@ -23,9 +23,9 @@ class Merge {
 
   Result<MergeOutcome> Run(const MergePasses& passes, EventPosition covered) {
     MR_ASSIGN(files_, PlanCurrentFiles(table_));
-    for (int pass = 0; pass < passes.filter.passes(); ++pass) {
-      MR_ASSIGN(std::vector<DecodedFile> files, passes.decode(pass));
-      MR_TRY(MergePass(std::move(files), passes.filter, pass, covered));
+    for (int pass = 0; pass < passes.keys.passes(); ++pass) {
+      MR_ASSIGN(std::vector<DecodedFile> files, passes.take(pass));
+      MR_TRY(MergePass(std::move(files), passes.keys, pass, covered));
     }
     // Old rows show the new columns' defaults from now on, whatever the batch changed.
     outcome_.changed = outcome_.changed || (!table_.fills.empty() && !files_.empty());
@@ -37,7 +37,7 @@ class Merge {
   }
 
  private:
-  Status MergePass(std::vector<DecodedFile> files, const PassFilter& filter, int pass,
+  Status MergePass(std::vector<DecodedFile> files, const KeyPasses& passes, int pass,
                    EventPosition covered) {
     MR_ASSIGN(Batch batch, JoinFiles(std::move(files), table_.layout, table_.threads));
     for (const Event& event : batch.events) {
@@ -51,13 +51,13 @@ class Merge {
     } else {
       MR_TRY(MergeMultiset(batch, covered));
     }
-    if (batch.has_truncate && !all_read_) MR_TRY(CloseTheRest(batch, filter, pass));
+    if (batch.has_truncate && !all_read_) MR_TRY(CloseTheRest(batch, passes, pass));
     return {};
   }
   Status MergeKeyed(Batch& batch);
   Status MergeMultiset(Batch& batch, EventPosition covered);
   // Rows of the table that the batch does not name, closed by its truncates: those of this pass.
-  Status CloseTheRest(const Batch& batch, const PassFilter& filter, int pass);
+  Status CloseTheRest(const Batch& batch, const KeyPasses& passes, int pass);
   Result<std::unique_ptr<RowSpace>> JoinRows(Batch& batch, OpenRows& rows);
   Status Write(const RowSpace& space, const std::vector<Version>& versions,
                std::vector<OutputRow> closed, const KeyIndex& keys);
@@ -244,7 +244,7 @@ Status Merge::Write(const RowSpace& space, const std::vector<Version>& versions,
   return writer_.WriteHistory(space, std::move(closed));
 }
 
-Status Merge::CloseTheRest(const Batch& batch, const PassFilter& filter, int pass) {
+Status Merge::CloseTheRest(const Batch& batch, const KeyPasses& passes, int pass) {
   std::vector<const Event*> truncates;
   for (const Event& event : batch.events) {
     if (event.op == 't') truncates.push_back(&event);
@@ -252,9 +252,15 @@ Status Merge::CloseTheRest(const Batch& batch, const PassFilter& filter, int pas
   const WholeRow whole_row = table_.layout.keyed() ? nullptr : &batch.epochs.front();
   return ReadOpenRows(table_, files_, batch.keys, whole_row, [&](OpenRows rows) -> Status {
     std::vector<OutputRow> closed;
+    EncodedKeys contents;
+    if (whole_row != nullptr) {
+      MR_ASSIGN(contents, EncodeValues(rows.chunks.front().values, *whole_row));
+    }
     for (size_t i = 0; i < rows.versions.size(); ++i) {
       const OpenVersion& version = rows.versions[i];
-      if (version.key >= 0 || filter.PassOf(rows.keys[i]) != pass) continue;
+      const std::string_view key =
+          whole_row == nullptr ? std::string_view(rows.keys[i]) : contents[static_cast<int64_t>(i)];
+      if (version.key >= 0 || passes.PassOf(key) != pass) continue;
       const auto first = std::find_if(truncates.begin(), truncates.end(),
                                       [&](const Event* t) { return t->position > version.from; });
       if (first == truncates.end()) continue;

@@ -8,7 +8,7 @@
 #include "base/result.h"
 #include "pipeline/silver/event_decoder.h"
 #include "pipeline/silver/fold.h"
-#include "pipeline/silver/pass_filter.h"
+#include "pipeline/silver/key_passes.h"
 #include "pipeline/silver/table_access.h"
 #include "pipeline/silver/upkeep.h"
 #include "table/data_writer.h"
@@ -37,15 +37,16 @@ struct MergeOutcome {
   bool changed = false;       // whether any version was opened or closed
 };
 
-// The batch, pass by pass: `decode` gives the files reduced to a pass's keys, in stream order.
+// The batch, pass by pass: `take` gives a pass's part of the files, in stream order. Called once
+// for each pass, in order.
 struct MergePasses {
-  const PassFilter& filter;
-  std::function<Result<std::vector<DecodedFile>>(int pass)> decode;
+  const KeyPasses& keys;
+  std::function<Result<std::vector<DecodedFile>>(int pass)> take;
 };
 
 // Merges a batch into one table. Writes data and delete files, commits nothing: the caller stages
-// `change`. `covered`: for tables without a key, which take one pass only, the newest event merged
-// before. Memory grows with a pass and with the versions that it closes, not with the table.
+// `change`. `covered`: for tables without a key, the newest event merged before. Memory grows with
+// a pass and with the versions that it closes, not with the table.
 Result<MergeOutcome> MergeTable(const TableAccess& table, const std::string& write_id,
                                 const MergePasses& passes, EventPosition covered,
                                 const MergeOptions& options);

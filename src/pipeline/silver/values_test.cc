@@ -4,13 +4,16 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <set>
 
 #include "base/byte_buffer.h"
 #include "base/format.h"
+#include "codec/hash.h"
 #include "pipeline/silver/column_builder.h"
 #include "pipeline/silver/event_decoder.h"
 #include "pipeline/silver/key_codec.h"
 #include "pipeline/silver/key_index.h"
+#include "pipeline/silver/key_links.h"
 #include "pipeline/silver/silver_fixture.h"
 #include "pipeline/silver/type_mapping.h"
 #include "pipeline/silver/value_parse.h"
@@ -186,6 +189,25 @@ TEST(KeyIndexTest, FindsWhatWasInsertedAndNothingElse) {
   for (int i = 0; i < 20'000; ++i) ASSERT_EQ(index.Find(Format("key {}", i)), i);
   EXPECT_EQ(index.Find("key 20000"), -1);
   EXPECT_EQ(index[123], "key 123");
+}
+
+TEST(KeyLinksTest, WhatIsLinkedIsOneSetHoweverManyThereAre) {
+  KeyLinks links;
+  EXPECT_EQ(links.SetOf(7), std::nullopt);
+  const auto hash = [](uint64_t i) { return HashBytes(std::to_string(i)); };
+  constexpr uint64_t kKeys = 20'000;
+  // Every key with the one ten on: ten sets.
+  for (uint64_t i = 0; i + 10 < kKeys; ++i) links.Link(hash(i + 10), hash(i));
+  std::set<uint64_t> sets;
+  for (uint64_t i = 0; i < kKeys; ++i) {
+    ASSERT_TRUE(links.SetOf(hash(i)).has_value());
+    EXPECT_EQ(links.SetOf(hash(i)), links.SetOf(hash(i % 10)));
+    sets.insert(*links.SetOf(hash(i)));
+  }
+  EXPECT_EQ(sets.size(), 10u);
+  EXPECT_EQ(links.SetOf(hash(kKeys)), std::nullopt);
+  links.Link(0, hash(1));  // 0 is a hash as any other
+  EXPECT_EQ(links.SetOf(0), links.SetOf(hash(1)));
 }
 
 TEST(TypeMappingTest, NumericShapes) {
