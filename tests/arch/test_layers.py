@@ -20,7 +20,7 @@ LIBRARIES = {
 }
 # Headers that only declare names: they bring no definitions into those who include them.
 DECLARATIONS = {"arrow/type_fwd.h", "arrow/c/abi.h"}
-SYSTEM = {"unistd.h", "fcntl.h", "dirent.h", "poll.h", "signal.h", "netdb.h", "spawn.h", "stdlib.h", "dlfcn.h", "emmintrin.h", "immintrin.h", "arm_neon.h"}
+SYSTEM = {"unistd.h", "fcntl.h", "dirent.h", "poll.h", "signal.h", "netdb.h", "spawn.h", "stdlib.h", "dlfcn.h", "malloc.h", "emmintrin.h", "immintrin.h", "arm_neon.h"}
 
 
 @dataclasses.dataclass
