@@ -163,6 +163,9 @@ TEST(CommitLog, DamageIsNamed) {
   ASSERT_TRUE(log.store.Delete(CommitPath(3)).ok());
   EXPECT_EQ(Recover(log.store).error().kind(), ErrorKind::kCorrupt);
   EXPECT_NE(Why(Recover(log.store)).find(CommitPath(3)), std::string::npos);
+  // To a reader that stands there a gap is no end of the log.
+  EXPECT_EQ(ReadAfter(log.store, 2, 10).error().kind(), ErrorKind::kCorrupt);
+  EXPECT_NE(Why(ReadAfter(log.store, 2, 10)).find(CommitPath(3)), std::string::npos);
 }
 
 TEST(CommitLog, UnknownMembersPassAndNewerFormatsDoNot) {

@@ -5,7 +5,7 @@ import time
 
 from harness import compare
 from harness.bronze import check_bronze
-from harness.workload import Workload, create
+from harness.workload import ALTERED, Workload, create
 
 
 def test_kill_at_random_moments(seed, millrace, audit, database):
@@ -26,5 +26,7 @@ def test_kill_at_random_moments(seed, millrace, audit, database):
         assert process.stop() == 0
     tables = compare.tables_of(audit)
     assert len(tables) == 8
-    assert compare.check(audit, millrace.lake, tables) > 0
+    assert compare.check(audit, millrace.lake, [t for t in tables if t.name not in ALTERED]) > 0
+    for table in (t for t in tables if t.name in ALTERED):
+        compare.check_or_read_again(audit, millrace.lake, table)
     assert check_bronze(millrace.lake) > 0

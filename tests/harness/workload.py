@@ -253,6 +253,9 @@ DDL = (
 )
 
 
+ALTERED = ("public.stock", "public.orders", "public.readings")
+
+
 class SchemaChanges(threading.Thread):
     """Runs DDL while the sessions are at work."""
 
