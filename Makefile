@@ -5,10 +5,13 @@ DEPS := $(if $(MILLRACE_DEPS),$(MILLRACE_DEPS),$(HOME)/.cache/millrace/deps)
 PY := $(DEPS)/venv/bin/python
 BIN := build/$(PRESET)/bin/millrace
 
-.PHONY: deps configure build build-tests demo test bench soak peer sanitize format clean
+.PHONY: deps postgres-versions configure build build-tests demo test bench soak peer sanitize format clean
 
 deps:            ## system packages, Arrow, DuckDB and the Python environment; nothing when they are there
 	@scripts/deps.sh
+
+postgres-versions: deps ## PostgreSQL 14, 16, 17 and 18 for the tests; nothing when they are there
+	@scripts/postgres_versions.sh
 
 configure: deps
 	@test -e build/$(PRESET)/build.ninja || cmake --preset $(PRESET) > /dev/null
@@ -22,15 +25,15 @@ build-tests: configure
 demo: build      ## a real PostgreSQL with real retail data, the whole pipeline, Gold's numbers
 	@$(PY) scripts/demo.py --bin $(BIN)
 
-test: build-tests ## every test: units, scenarios against a real PostgreSQL, crashes, other readers
+test: build-tests postgres-versions ## every test: units, scenarios against a real PostgreSQL, crashes, other readers
 	@ctest --test-dir build/$(PRESET) --output-on-failure -j $(JOBS)
 	@$(PY) -m pytest -q tests --bin $(BIN)
 
 bench: build     ## speed and memory side by side with the peers
 	@$(PY) bench/run.py --bin $(BIN)
 
-soak: build      ## long runs: kills at random times and random values, many seeds of each
-	@$(PY) -m pytest -q tests/crash tests/pgtypes --bin $(BIN) --seeds 200
+soak: build postgres-versions ## long runs: kills at random times and random values, many seeds of each
+	@$(PY) -m pytest -q tests/crash tests/pgtypes tests/tables --bin $(BIN) --seeds 200
 
 peer: build      ## beside the real Debezium in the real Kafka Connect, which scripts/peers.sh brings
 	@scripts/peers.sh

@@ -17,6 +17,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--bin", default=str(ROOT / "build/release/bin/millrace"), help="the millrace binary under test")
+    parser.addoption("--pg", metavar="VERSION", help="PostgreSQL's major version: 14, 15, 16, 17 or 18; by default the system's own")
     parser.addoption("--seeds", type=int, default=5, help="how many seeds the random crash tests run")
 
 
@@ -35,8 +36,8 @@ def binary(request: pytest.FixtureRequest) -> pathlib.Path:
 
 
 @pytest.fixture(scope="session")
-def cluster():
-    cluster = Cluster()
+def cluster(request: pytest.FixtureRequest):
+    cluster = Cluster(request.config.getoption("--pg"))
     yield cluster
     cluster.destroy()
 

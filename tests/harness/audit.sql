@@ -38,7 +38,8 @@ $$;
 -- column was added show in it: a constant default of ADD COLUMN, which in a partitioned table lies with the partitions.
 CREATE FUNCTION audit.shape(relation oid) RETURNS jsonb LANGUAGE sql STABLE AS $$
   SELECT jsonb_object_agg(a.attnum::text, jsonb_build_object(
-           'name', a.attname, 'type', audit.base_type(a.atttypid, a.atttypmod), 'generated', a.attgenerated <> '',
+           'name', a.attname, 'type', audit.base_type(a.atttypid, a.atttypmod), 
+           'generated', a.attgenerated <> '' AND NOT (a.attgenerated = 's' AND current_setting('server_version_num')::int >= 180000),
            'key', coalesce(array_position(i.columns, a.attnum), 0), 'missing', m.text))
   FROM pg_attribute a
   LEFT JOIN LATERAL (

@@ -236,7 +236,7 @@ def silver_values(silver: pa.Table, columns: tuple[Column, ...]) -> list[tuple]:
 
 
 def _streamed(columns: tuple[Column, ...]) -> list[Column]:
-    """Stored generated columns are not in PostgreSQL 15's stream."""
+    """Generated columns are not in the stream before PostgreSQL 18, and virtual ones never."""
     return [c for c in columns if not c.generated]
 
 

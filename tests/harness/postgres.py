@@ -28,13 +28,20 @@ PASSWORD = "millrace-tests"
 TEXT_SETTINGS = "-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0 -c timezone=UTC -c datestyle=ISO,MDY -c intervalstyle=postgres -c bytea_output=hex -c extra_float_digits=1 -c lc_monetary=C"
 
 
-def binaries() -> pathlib.Path:
-    """PostgreSQL's server programs: those on the PATH, or Debian's newest."""
-    if found := shutil.which("initdb"):
+class NoServer(FileNotFoundError):
+    """PostgreSQL of the version that was asked for is not on this machine."""
+
+
+def binaries(version: str | None = None) -> pathlib.Path:
+    """PostgreSQL's server programs of a major version: Debian's, or what scripts/postgres_versions.sh brought. Without one those on the
+    PATH, or Debian's newest."""
+    if version is None and (found := shutil.which("initdb")):
         return pathlib.Path(os.path.realpath(found)).parent
-    candidates = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"), key=lambda p: int(p.split("/")[4]))
+    brought = os.environ.get("MILLRACE_POSTGRES") or os.path.expanduser("~/.cache/millrace/postgres")
+    patterns = ["/usr/lib/postgresql/*/bin/initdb"] if version is None else [f"/usr/lib/postgresql/{version}/bin/initdb", f"{brought}/{version}/bin/initdb"]
+    candidates = [c for p in patterns for c in sorted(glob.glob(p), key=lambda p: int(p.split("/")[-3]))]
     if not candidates:
-        raise FileNotFoundError("no PostgreSQL server found: run `make deps`, or put initdb on the PATH")
+        raise NoServer(f"no PostgreSQL {version or ''} server found: run `make {'postgres-versions' if version else 'deps'}`")
     return pathlib.Path(candidates[-1]).parent
 
 
@@ -45,10 +52,10 @@ def free_port() -> int:
 
 
 class Cluster:
-    """One running server. `settings` are added to postgresql.conf."""
+    """One running server, of a major version when one is named. `settings` are added to postgresql.conf."""
 
-    def __init__(self, *, durable: bool = False, settings: dict[str, str] | None = None):
-        self.bin = binaries()
+    def __init__(self, version: str | None = None, *, durable: bool = False, settings: dict[str, str] | None = None):
+        self.bin = binaries(version)
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="millrace-pg-"))
         self.data = self.home / "data"
         self.log = self.home / "server.log"
@@ -57,6 +64,9 @@ class Cluster:
         self._as_postgres = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
         if self._as_postgres:
             shutil.chown(self.home, "postgres")
+            if self.bin.is_relative_to(pathlib.Path.home()):  # where user postgres may not look
+                shutil.copytree(self.bin.parent, self.home / "server", symlinks=True)
+                self.bin = self.home / "server" / "bin"
         password_file = self.home / "password"
         password_file.write_text(PASSWORD + "\n")
         if self._as_postgres:
@@ -77,6 +87,8 @@ class Cluster:
             out.writelines(f"{name} = {value}\n" for name, value in conf.items())
         self.start()
         atexit.register(self.destroy)
+        with self.connect() as connection:
+            self.version = connection.info.server_version  # 150018
 
     def _run(self, *command: object) -> None:
         done = subprocess.run([*self._as_postgres, *map(str, command)], cwd="/", text=True, capture_output=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import re
 import shlex
 
 import psycopg
@@ -75,6 +76,12 @@ def parse(text: str, name: str) -> list[Block]:
         blank = False
     close()
     return blocks
+
+
+def needed_version(text: str) -> int:
+    """The major version of PostgreSQL that a scenario's first line says it needs; 0: any."""
+    needs = re.match(r"# Needs PostgreSQL (\d+)", text)
+    return int(needs[1]) if needs else 0
 
 
 class Runner:

@@ -82,7 +82,7 @@ EDGES = (
           beside=("infinity", "-infinity", "4714-11-24 00:00:00+00 BC", "0001-12-31 23:59:59.999999+00 BC", "10000-01-01 00:00:00+00", _FAR + "+00")),
     _edge("c_tstz3", "timestamptz(3)", "2024-02-29 12:34:56.789+02", beside=("infinity",)),
     _edge("c_interval", "interval", "1 year 2 mons 3 days 04:05:06.789", "-178000000 years", "178000000 years", "00:00:00.000001", "-1 day +02:03:04", "0",
-          "1 mon -1 days", "2562047788:00:54.775807"),
+          "1 mon -1 days"),
     _edge("c_uuid", "uuid", "123e4567-e89b-12d3-a456-426614174000", "00000000-0000-0000-0000-000000000000", "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF"),
     _edge("c_json", "json", '{"b":1, "a" : [1,2], "b":2}', "null", '"\\u00e9 \\ud83d\\ude00"', "  [1.50, 1e400]  ", '""'),
     _edge("c_jsonb", "jsonb", '{"b":1, "a" : [1,2.50]}', "null", '"a\\"b\\\\c\\n"', "12345678901234567890.123456789012345678901234567890", "[]", "{}"),
@@ -188,25 +188,33 @@ EDGES = (
 ROWS = max(len(e.values()) for e in EDGES)
 
 
+def edges(server_version: int) -> list[Edge]:
+    """Those that a server of this version has: scales below zero and above the precision, and octal "char"s, came with PostgreSQL 15."""
+    if server_version >= 150000:
+        return list(EDGES)
+    return [dataclasses.replace(e, held=tuple(v for v in e.held if e.name != "c_qchar" or len(v) < 2))
+            for e in EDGES if e.name not in ("c_num_neg", "n_small", "n_tiny", "n_huge")]
+
+
 def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def create(table: str) -> str:
-    return f"CREATE TABLE {table} (id int PRIMARY KEY, " + ", ".join(f"{e.name} {e.type}" for e in EDGES) + ")"
+def create(table: str, columns: list[Edge]) -> str:
+    return f"CREATE TABLE {table} (id int PRIMARY KEY, " + ", ".join(f"{e.name} {e.type}" for e in columns) + ")"
 
 
-def insert(table: str, first_id: int) -> str:
+def insert(table: str, columns: list[Edge], first_id: int) -> str:
     """ROWS rows, each value of each column in at least one of them; then one of NULLs, where defaults stand for some."""
     rows = []
     for i in range(ROWS):
-        rows.append(f"({first_id + i}, " + ", ".join(literal(e.values()[i % len(e.values())]) for e in EDGES) + ")")
-    rows.append(f"({first_id + ROWS}, " + ", ".join("NULL" for _ in EDGES) + ")")
+        rows.append(f"({first_id + i}, " + ", ".join(literal(e.values()[i % len(e.values())]) for e in columns) + ")")
+    rows.append(f"({first_id + ROWS}, " + ", ".join("NULL" for _ in columns) + ")")
     return f"INSERT INTO {table} VALUES " + ", ".join(rows)
 
 
-def turn(table: str) -> str:
+def turn(table: str, columns: list[Edge]) -> str:
     """Every row takes the values of the next one."""
-    names = ", ".join(e.name for e in EDGES)
+    names = ", ".join(e.name for e in columns)
     return (f"UPDATE {table} t SET ({names}) = (SELECT {names} FROM {table} s WHERE s.id > t.id OR t.id = (SELECT max(id) FROM {table}) "
             "ORDER BY s.id LIMIT 1)")

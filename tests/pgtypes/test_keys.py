@@ -8,7 +8,7 @@ import pytest
 
 from harness import compare
 from harness.millrace import Failed
-from pgtypes.edge_values import EDGES, PREPARE, literal
+from pgtypes.edge_values import EDGES, PREPARE, edges, literal
 
 # Columns of EDGES, and how a key of theirs may be compared (docs/formats/types.md, "Keys").
 FIT = ("c_bool c_int2 c_int4 c_int8 c_oid c_real c_double c_num c_num_p c_num_12_2 c_num_0 c_num_neg c_char c_varchar c_text c_qchar c_name c_bytea c_date c_time "
@@ -19,8 +19,8 @@ REFUSED = "c_citext c_jsonb c_interval c_timetz c_numrange c_comp a_int4 d_ints"
 
 def test_keys_of_every_fit_type(database, audit, millrace):
     database.execute(PREPARE + "CREATE DOMAIN address AS inet; CREATE DOMAIN padded AS char(6);")
-    by_name = {e.name: e for e in EDGES}
-    keys = {name: (by_name[name].type.split(" DEFAULT")[0], by_name[name].held) for name in FIT}
+    by_name = {e.name: e for e in edges(database.cluster.version)}
+    keys = {name: (by_name[name].type.split(" DEFAULT")[0], by_name[name].held) for name in FIT if name in by_name}
     keys |= {"d_inet": ("address", by_name["c_inet"].held), "d_char": ("padded", ("", " ", "ab", " ab"))}
     script, changes = [], []
     for name, (type, values) in keys.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from harness import compare
-from pgtypes.edge_values import EDGES, PREPARE, create, insert, turn
+from pgtypes.edge_values import EDGES, PREPARE, create, edges, insert, turn
 
 ODD = {
     # How values are printed.
@@ -24,19 +24,19 @@ ODD = {
 
 def test_odd_settings_of_database_and_role(database, audit, millrace):
     database.execute(PREPARE)
-    with database.connect() as c:
-        version = c.info.server_version
+    version = database.cluster.version
+    columns = edges(version)
     for number, (name, value) in enumerate(ODD.items()):
         owner = f"ROLE postgres IN DATABASE {database.name}" if number % 2 else f"DATABASE {database.name}"
         database.execute(f"ALTER {owner} SET {name} = {value}")
     if version >= 170000:
         database.execute(f"ALTER DATABASE {database.name} SET transaction_timeout = '400ms'")
     setup = "SET search_path = public; SET statement_timeout = 0; SET standard_conforming_strings = on; SET array_nulls = on; SET xmloption = content;"
-    database.execute(setup + create("public.t") + ";" + insert("public.t", 1))
+    database.execute(setup + create("public.t", columns) + ";" + insert("public.t", columns, 1))
     # Read slowly enough for every timeout to strike.
     database.execute(setup + "CREATE TABLE public.slow (id int PRIMARY KEY, v text); INSERT INTO public.slow SELECT i, repeat('x', 1000) FROM generate_series(1, 20000) i")
     millrace.catch_up()
-    database.execute(setup + insert("public.t", 1001) + ";" + turn("public.t"))
+    database.execute(setup + insert("public.t", columns, 1001) + ";" + turn("public.t", columns))
     with millrace.up() as process:
         millrace.wait_published(audit.last_commit(), process)
         time.sleep(0.5)

@@ -79,7 +79,8 @@ Result<std::vector<TableEntry>> ListTables(Connection& connection) {
              WHERE NOT (m.relreplident = 'f' OR (m.relreplident = 'd' AND m.pk) OR (m.relreplident = 'i' AND m.identity_index))),
            CASE WHEN c.relkind = 'p'
                 THEN (SELECT sum(greatest(l.reltuples, 0)) FROM pg_partition_tree(c.oid) p JOIN pg_class l ON l.oid = p.relid WHERE p.isleaf)
-                ELSE c.reltuples END::bigint
+                ELSE c.reltuples END::bigint,
+           NOT EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN identifies t ON t.oid = c.oid
     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
       AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
@@ -92,6 +93,7 @@ Result<std::vector<TableEntry>> ListTables(Connection& connection) {
                       .table = rows.String(i, 2),
                       .partitioned = rows.Bool(i, 3),
                       .unlogged = rows.Bool(i, 4),
+                      .without_columns = rows.Bool(i, 10),
                       .replica_identity = rows.Text(i, 5).empty() ? 'd' : rows.Text(i, 5)[0],
                       .has_primary_key = rows.Bool(i, 6),
                       .has_identity_index = rows.Bool(i, 7),
@@ -121,6 +123,12 @@ bool MatchesGlob(std::string_view pattern, std::string_view text) {
   return p == pattern.size();
 }
 
+std::string_view WhyLeftOut(const TableEntry& table) {
+  if (table.unlogged) return "unlogged: it writes no WAL";
+  if (table.without_columns) return "without columns";
+  return "";
+}
+
 std::vector<TableEntry> SelectTables(const std::vector<TableEntry>& all,
                                      const std::vector<std::string>& include,
                                      const std::vector<std::string>& exclude) {
@@ -131,17 +139,24 @@ std::vector<TableEntry> SelectTables(const std::vector<TableEntry>& all,
   std::vector<TableEntry> selected;
   for (const TableEntry& table : all) {
     const std::string name = table.QualifiedName();
-    if (!table.unlogged && (include.empty() || any(include, name)) && !any(exclude, name))
+    if (WhyLeftOut(table).empty() && (include.empty() || any(include, name)) && !any(exclude, name))
       selected.push_back(table);
   }
   return selected;
 }
 
-Result<LiveTable> ReadLiveTable(Connection& connection, uint32_t oid) {
+Result<LiveTable> ReadLiveTable(Connection& connection, uint32_t oid,
+                                const std::string& publication) {
   LiveTable live;
   const std::string id = std::to_string(oid);
+  // Since PostgreSQL 18 a publication may carry stored generated columns, never virtual ones.
+  const std::string_view streamed =
+      connection.server_version() >= 180000
+          ? "a.attgenerated = 's' AND EXISTS (SELECT 1 FROM pg_publication WHERE pubgencols = 's' "
+            "AND pubname::text IN ($2::text, $2::text || '_insert'))"
+          : "$2::text = ''";
   // A partitioned table has no rows of its own: its partitions hold what was missing.
-  MR_ASSIGN(const Rows columns, connection.Query(R"(
+  MR_ASSIGN(const Rows columns, connection.Query(Format(R"(
     WITH stored AS (
       SELECT $1::oid AS oid UNION SELECT relid::oid FROM pg_partition_tree($1::oid)),
     missing AS (
@@ -151,11 +166,13 @@ Result<LiveTable> ReadLiveTable(Connection& connection, uint32_t oid) {
       GROUP BY attname)
     SELECT a.attnum, a.attname, a.atttypid, a.atttypmod, a.attisdropped, a.attnotnull,
            a.attgenerated <> '', m.text,
-           a.attnotnull OR a.atthasdef OR a.attidentity <> '' OR t.typdefault IS NOT NULL
+           a.attnotnull OR a.atthasdef OR a.attidentity <> '' OR t.typdefault IS NOT NULL,
+           a.attgenerated = '' OR {}
     FROM pg_attribute a LEFT JOIN missing m ON m.attname = a.attname AND m.values = 1
     LEFT JOIN pg_type t ON t.oid = a.atttypid
     WHERE a.attrelid = $1::oid AND a.attnum > 0 ORDER BY a.attnum)",
-                                                 {id}));
+                                                        streamed),
+                                                 {id, publication}));
   for (int i = 0; i < columns.size(); ++i) {
     live.columns.push_back(
         {.attnum = static_cast<int16_t>(columns.Int(i, 0)),
@@ -166,7 +183,8 @@ Result<LiveTable> ReadLiveTable(Connection& connection, uint32_t oid) {
          .not_null = columns.Bool(i, 5),
          .generated = columns.Bool(i, 6),
          .missing = columns.IsNull(i, 7) ? std::nullopt : std::optional(columns.String(i, 7)),
-         .may_be_filled = columns.Bool(i, 8)});
+         .may_be_filled = columns.Bool(i, 8),
+         .streamed = columns.Bool(i, 9)});
   }
   MR_ASSIGN(const Rows indexes,
             connection.Query("SELECT i.indisprimary, i.indisreplident, i.indkey, c.relreplident, "
@@ -177,6 +195,7 @@ Result<LiveTable> ReadLiveTable(Connection& connection, uint32_t oid) {
                              "ON i.indrelid = c.oid AND (i.indisprimary OR i.indisreplident) AND "
                              "i.indisvalid WHERE c.oid = $1::oid",
                              {id}));
+  live.exists = !indexes.empty();
   for (int i = 0; i < indexes.size(); ++i) {
     if (indexes.Bool(i, 0)) live.primary_key = Attnums(indexes.Text(i, 2));
     if (indexes.Bool(i, 1)) live.identity_index = Attnums(indexes.Text(i, 2));
@@ -298,7 +317,7 @@ RelationMessage AsRelation(const TableEntry& table, const LiveTable& live) {
   const std::vector<int16_t>& identity =
       live.replica_identity == 'i' ? live.identity_index : live.primary_key;
   for (const LiveColumn& column : live.columns) {
-    if (column.dropped || column.generated) continue;
+    if (column.dropped || !column.streamed) continue;
     const bool in_identity =
         live.replica_identity == 'f' ||
         (live.replica_identity != 'n' &&

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "adapter/source_postgres/connection.h"
@@ -22,6 +23,7 @@ struct TableEntry {
   std::string schema, table;
   bool partitioned = false;
   bool unlogged = false;
+  bool without_columns = false;
   char replica_identity = 'd';
   bool has_primary_key = false;
   bool has_identity_index = false;
@@ -37,21 +39,26 @@ Result<std::vector<TableEntry>> ListTables(Connection& connection);
 
 // `*` any run of characters, `?` one.
 bool MatchesGlob(std::string_view pattern, std::string_view text);
-// The tables that the options ask for. Unlogged ones are left out: they write no WAL.
+// Why a table is never captured; "" when it may be.
+std::string_view WhyLeftOut(const TableEntry& table);
+// The tables that the options ask for and that may be captured.
 std::vector<TableEntry> SelectTables(const std::vector<TableEntry>& all,
                                      const std::vector<std::string>& include,
                                      const std::vector<std::string>& exclude);
 
 // What the catalog says of a table now.
 struct LiveTable {
-  std::vector<LiveColumn> columns;   // empty: the table is gone
+  bool exists = false;
+  std::vector<LiveColumn> columns;
   std::vector<int16_t> primary_key;  // attnums in index order
   std::vector<int16_t> identity_index;
   char replica_identity = 'd';
   // The files that the rows are in: another text after the table was rewritten.
   std::string storage;
 };
-Result<LiveTable> ReadLiveTable(Connection& connection, uint32_t oid);
+// `publication`: the one that, or whose second one (publication.h), carries the table.
+Result<LiveTable> ReadLiveTable(Connection& connection, uint32_t oid,
+                                const std::string& publication);
 
 // pg_type, read when first asked for.
 class TypeCatalog {
@@ -82,7 +89,8 @@ struct DescribedTable {
 DescribedTable Describe(const RelationMessage& relation, const std::vector<int16_t>& attnums,
                         const LiveTable& live, const std::vector<TypeCatalog::Name>& type_names,
                         const TypeCatalog& types);
-// The columns of a table as a RELATION message would tell them now: generated columns are left out.
+// The columns of a table as a RELATION message would tell them now: generated columns that are not
+// streamed are left out.
 RelationMessage AsRelation(const TableEntry& table, const LiveTable& live);
 
 }  // namespace millrace::postgres

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "adapter/source_postgres/topic_clash.h"
 #include "base/format.h"
 #include "base/text.h"
 
@@ -142,18 +143,17 @@ void JudgePublications(const SourceFacts& facts, const PostgresSourceOptions& op
 void JudgeTables(const SourceFacts& facts, const PostgresSourceOptions& options, Report& report) {
   if (facts.tables.empty()) report.Error("tables", "no table matches what is to be captured");
   for (const TableEntry& table : facts.all_tables) {
-    if (table.unlogged && !SelectTables({[&] {
-                                          TableEntry t = table;
-                                          t.unlogged = false;
-                                          return t;
-                                        }()},
-                                        options.include_tables, options.exclude_tables)
-                               .empty()) {
-      report.Warn(
-          "table " + table.QualifiedName(), "unlogged: writes no WAL and is left out",
-          Format("ALTER TABLE {} SET LOGGED", QualifiedIdentifier(table.schema, table.table)));
-    }
+    const std::string_view why = WhyLeftOut(table);
+    if (why.empty()) continue;
+    TableEntry otherwise = table;
+    otherwise.unlogged = otherwise.without_columns = false;
+    if (SelectTables({otherwise}, options.include_tables, options.exclude_tables).empty()) continue;
+    report.Warn("table " + table.QualifiedName(), Format("left out, because it is {}", why),
+                table.unlogged ? Format("ALTER TABLE {} SET LOGGED",
+                                        QualifiedIdentifier(table.schema, table.table))
+                               : "");
   }
+  const auto clashes = TopicClashes(facts.tables);
   for (const TableEntry& table : facts.tables) {
     const std::string topic = "table " + table.QualifiedName();
     const std::string name = QualifiedIdentifier(table.schema, table.table);
@@ -192,6 +192,18 @@ void JudgeTables(const SourceFacts& facts, const PostgresSourceOptions& options,
           topic,
           Format("generated columns are left out, because PostgreSQL does not stream them: {}",
                  Join(generated->second, ", ")));
+    }
+    if (const auto clash = clashes.find(table.oid); clash != clashes.end()) {
+      fine = false;
+      report.Error(topic, Format("it would share a topic with {}; exclude or rename one of them",
+                                 clash->second));
+    }
+    if (facts.row_security.contains(table.oid)) {
+      fine = false;
+      report.Error(topic,
+                   Format("row security hides rows of it from {}: the snapshot would not be whole",
+                          facts.user),
+                   Format("ALTER ROLE {} BYPASSRLS", QuoteIdentifier(facts.user)));
     }
     if (fine) report.Ok(topic, "captured in full");
   }
@@ -288,18 +300,27 @@ Result<SourceFacts> ReadFacts(const PostgresSourceOptions& options) {
       facts.unreadable.push_back(QualifiedIdentifier(table.schema, table.table));
     }
   }
-  MR_ASSIGN(const Rows generated,
-            connection->Query("SELECT attrelid, attname FROM pg_attribute WHERE attgenerated <> '' "
-                              "AND NOT attisdropped ORDER BY 1, attnum"));
+  MR_ASSIGN(facts.publication, ReadPublication(*connection, options.publication));
+  MR_ASSIGN(facts.insert_publication,
+            ReadPublication(*connection, InsertPublication(options.publication)));
+  const bool stored_streamed = facts.publication.knows_generated &&
+                               (facts.publication.generated || !facts.publication.exists);
+  MR_ASSIGN(
+      const Rows generated,
+      connection->Query(Format("SELECT attrelid, attname FROM pg_attribute WHERE attgenerated "
+                               "NOT IN ('', '{}') AND NOT attisdropped ORDER BY 1, attnum",
+                               stored_streamed ? "s" : "")));
   for (int i = 0; i < generated.size(); ++i) {
     facts.generated_columns[static_cast<uint32_t>(generated.Int(i, 0))].push_back(
         generated.String(i, 1));
   }
   MR_ASSIGN(facts.keys, ReadKeyColumns(*connection));
   MR_ASSIGN(facts.slot, ReadSlot(*connection, options.slot));
-  MR_ASSIGN(facts.publication, ReadPublication(*connection, options.publication));
-  MR_ASSIGN(facts.insert_publication,
-            ReadPublication(*connection, InsertPublication(options.publication)));
+  MR_ASSIGN(const Rows hidden,
+            connection->Query("SELECT oid FROM pg_class WHERE relkind IN ('r', 'p') AND "
+                              "relrowsecurity AND row_security_active(oid)"));
+  for (int i = 0; i < hidden.size(); ++i)
+    facts.row_security.insert(static_cast<uint32_t>(hidden.Int(i, 0)));
   return facts;
 }
 

@@ -41,7 +41,8 @@ struct SourceFacts {
   std::vector<std::string> unreadable;         // qualified and quoted: no SELECT on them
   std::set<std::string>
       foreign_owners;  // of tables to capture that our role does not own, directly or as a member
-  std::map<uint32_t, std::vector<std::string>> generated_columns;
+  std::map<uint32_t, std::vector<std::string>> generated_columns;  // that are not streamed
+  std::set<uint32_t> row_security;  // tables (oids) of which our role may not see every row
   std::vector<KeyColumn> keys;
   std::optional<SlotState> slot;
   PublicationState publication, insert_publication;

@@ -45,7 +45,7 @@ TEST(Publications, AreCreatedApart) {
   EXPECT_THAT(
       plan.statements,
       ElementsAre(
-          R"(CREATE PUBLICATION "p" FOR TABLE ONLY "public"."a", TABLE ONLY "public"."b" )"
+          R"(CREATE PUBLICATION "p" FOR TABLE ONLY "public"."a", ONLY "public"."b" )"
           R"(WITH (publish = 'insert, update, delete, truncate', publish_via_partition_root = true))",
           R"(COMMENT ON PUBLICATION "p" IS 'managed by millrace')",
           R"(CREATE PUBLICATION "p_insert" FOR TABLE ONLY "public"."n" )"
@@ -272,6 +272,24 @@ TEST(CheckSource, LooksAtEachTable) {
 error table public.a []
 warn table public.a []
 warn table public.n [ALTER TABLE "public"."n" REPLICA IDENTITY FULL]
+)");
+}
+
+TEST(CheckSource, TablesThatCouldNotBeWholeAreErrors) {
+  SourceFacts facts = GoodFacts();
+  TableEntry empty = Table("e");
+  empty.without_columns = true;
+  TableEntry odd = Table("a&b"), odder = Table("a b");
+  odd.oid = 101;
+  odder.oid = 102;
+  facts.user = "me";
+  facts.tables = {Table("a"), odder, odd};
+  facts.all_tables = {Table("a"), odder, odd, empty};
+  facts.publication.tables = {R"("public"."a b")", R"("public"."a")", R"("public"."a&b")"};
+  facts.row_security = {Table("a").oid};
+  EXPECT_EQ(Problems(facts), R"(warn table public.e []
+error table public.a [ALTER ROLE "me" BYPASSRLS]
+error table public.a&b []
 )");
 }
 

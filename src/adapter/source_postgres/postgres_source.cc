@@ -5,6 +5,7 @@
 
 #include "adapter/source_postgres/key_types.h"
 #include "adapter/source_postgres/publication.h"
+#include "adapter/source_postgres/topic_clash.h"
 #include "base/failpoint.h"
 #include "base/format.h"
 #include "base/log.h"
@@ -83,9 +84,8 @@ Status PostgresSource::Prepare(const ResumePoint& resume,
   MR_ASSIGN(const auto all, ListTables(*catalog_));
   tables_ = SelectTables(all, options_.include_tables, options_.exclude_tables);
   for (const TableEntry& table : all) {
-    if (table.unlogged && Captures(table.QualifiedName())) {
-      log::Warn("capture", "table {} is unlogged: it writes no WAL and is left out",
-                table.QualifiedName());
+    if (const auto why = WhyLeftOut(table); !why.empty() && Captures(table.QualifiedName())) {
+      log::Warn("capture", "table {} is left out, because it is {}", table.QualifiedName(), why);
     }
   }
   MR_ASSIGN(const auto slot, ReadSlot(*catalog_, options_.slot));
@@ -151,6 +151,15 @@ Status PostgresSource::KeepPublications() {
 // Silver finds rows by their key, so a key that it cannot compare is refused before anything is
 // captured.
 Status PostgresSource::CheckKeys() {
+  const auto clashes = TopicClashes(tables_);
+  for (const TableEntry& table : tables_) {
+    const auto clash = clashes.find(table.oid);
+    if (clash == clashes.end()) continue;
+    return Fail(ErrorKind::kUnsupported,
+                "tables {} and {} would share the topic {}; exclude or rename one of them",
+                clash->second, table.QualifiedName(),
+                TopicName(options_.name, table.schema, table.table));
+  }
   MR_ASSIGN(const auto keys, ReadKeyColumns(*catalog_));
   for (const KeyColumn& key : keys) {
     const auto table = std::find_if(tables_.begin(), tables_.end(),

@@ -16,8 +16,8 @@ constexpr std::string_view kPending = ", rows pending of";
 
 std::string Only(const std::vector<std::string>& tables) {
   std::vector<std::string> parts;
-  for (const std::string& table : tables) parts.push_back("TABLE ONLY " + table);
-  return Join(parts, ", ");
+  for (const std::string& table : tables) parts.push_back("ONLY " + table);
+  return "TABLE " + Join(parts, ", ");
 }
 
 std::vector<std::string> Minus(const std::vector<std::string>& a,
@@ -39,8 +39,9 @@ void PlanOne(const std::string& name, bool insert_only, std::vector<std::string>
     if (insert_only && wanted.empty()) return;
     const std::string tables = wanted.empty() ? "" : " FOR " + Only(wanted);
     plan.statements.push_back(Format(
-        "CREATE PUBLICATION {}{} WITH (publish = '{}', publish_via_partition_root = true)", quoted,
-        tables, insert_only ? "insert, truncate" : "insert, update, delete, truncate"));
+        "CREATE PUBLICATION {}{} WITH (publish = '{}', publish_via_partition_root = true{})",
+        quoted, tables, insert_only ? "insert, truncate" : "insert, update, delete, truncate",
+        state.knows_generated ? ", publish_generated_columns = stored" : ""));
     plan.statements.push_back(
         Format("COMMENT ON PUBLICATION {} IS {}", quoted, QuoteLiteral(kComment)));
     return;
@@ -113,11 +114,14 @@ std::string InsertPublication(const std::string& name) { return name + "_insert"
 
 Result<PublicationState> ReadPublication(Connection& connection, const std::string& name) {
   PublicationState state;
-  MR_ASSIGN(const Rows row,
-            connection.Query("SELECT puballtables, pubinsert, pubupdate, pubdelete, pubtruncate, "
-                             "pubviaroot, obj_description(oid, 'pg_publication') "
-                             "FROM pg_publication WHERE pubname = $1",
-                             {name}));
+  state.knows_generated = connection.server_version() >= 180000;
+  MR_ASSIGN(
+      const Rows row,
+      connection.Query(Format("SELECT puballtables, pubinsert, pubupdate, pubdelete, pubtruncate, "
+                              "pubviaroot, obj_description(oid, 'pg_publication'), {} "
+                              "FROM pg_publication WHERE pubname = $1",
+                              state.knows_generated ? "pubgencols = 's'" : "false"),
+                       {name}));
   if (row.empty()) return state;
   state.exists = true;
   state.all_tables = row.Bool(0, 0);
@@ -126,6 +130,7 @@ Result<PublicationState> ReadPublication(Connection& connection, const std::stri
   state.remove = row.Bool(0, 3);
   state.truncate = row.Bool(0, 4);
   state.via_root = row.Bool(0, 5);
+  state.generated = row.Bool(0, 7);
   std::string_view comment = row.Text(0, 6);
   if (comment.substr(0, kComment.size()) == kComment) {
     state.managed = true;

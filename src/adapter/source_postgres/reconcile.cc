@@ -107,7 +107,7 @@ Result<std::vector<int16_t>> ReconcileColumns(const std::string& table, const Ta
     for (size_t i = n + 1; i-- > 0;) {  // downward: states[i - 1] is still that of j - 1
       State next;
       if (may_be_missing || i == n) next.Offer(states[i], 0);
-      if (i > 0 && !live[j].generated) {
+      if (i > 0 && live[j].streamed) {
         const int64_t without = next.cost;
         next.Offer(states[i - 1], Misfit(relation[i - 1], live[j], known));
         took[j * (n + 1) + i] = next.cost < without;

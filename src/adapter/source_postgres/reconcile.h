@@ -19,13 +19,14 @@ struct LiveColumn {
   int32_t typmod = -1;
   bool dropped = false;
   bool not_null = false;
-  bool generated = false;  // stored generated columns are not streamed
+  bool generated = false;  // may be left out by the stream
   // What rows that are older than the column show in it, as text: a constant DEFAULT of ADD COLUMN
   // (attmissingval). In a partitioned table, when all partitions agree.
   std::optional<std::string> missing = std::nullopt;
   // A default, an identity or NOT NULL: older rows may hold values that the rewrite of the table
   // gave them, and that no event carries.
   bool may_be_filled = false;
+  bool streamed = true;  // false: generated, and in no publication of ours
 };
 
 // The catalog's rows without those that were dropped before `previous`, and so cannot be in what

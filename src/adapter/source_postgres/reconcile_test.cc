@@ -30,6 +30,7 @@ LiveColumn Dropped(int16_t attnum) {
 LiveColumn Generated(int16_t attnum, std::string name) {
   LiveColumn column = Live(attnum, std::move(name));
   column.generated = true;
+  column.streamed = false;
   return column;
 }
 TableSchema Known(std::vector<std::tuple<int16_t, std::string, uint32_t>> columns) {

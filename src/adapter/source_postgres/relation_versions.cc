@@ -58,7 +58,7 @@ Result<std::unique_ptr<CapturedTable>> PostgresSource::Resolve(const RelationMes
 Result<std::unique_ptr<CapturedTable>> PostgresSource::ResolveOnce(const RelationMessage& relation,
                                                                    Lsn commit_lsn) {
   const std::string name = relation.schema + "." + relation.table;
-  MR_ASSIGN(LiveTable live, ReadLiveTable(*catalog_, relation.oid));
+  MR_ASSIGN(LiveTable live, ReadLiveTable(*catalog_, relation.oid, options_.publication));
   const auto known = known_.find(relation.oid);
   const TableSchema* previous = known == known_.end() ? nullptr : &known->second;
   const int16_t high_water = high_water_[relation.oid];
@@ -71,7 +71,7 @@ Result<std::unique_ptr<CapturedTable>> PostgresSource::ResolveOnce(const Relatio
   // may not show yet what the stream has.
   for (Micros waited = 0; !reconciled.ok() && waited < kCatalogLag; waited += kCatalogStep) {
     std::this_thread::sleep_for(std::chrono::microseconds(kCatalogStep));
-    MR_ASSIGN(live, ReadLiveTable(*catalog_, relation.oid));
+    MR_ASSIGN(live, ReadLiveTable(*catalog_, relation.oid, options_.publication));
     reconciled = reconcile();
   }
   if (!reconciled.ok()) {

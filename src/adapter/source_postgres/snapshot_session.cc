@@ -52,8 +52,8 @@ Status ExpectUntouched(Connection& connection, const TableEntry& table) {
 
 Result<CapturedTable> DescribeNow(Connection& connection, const PostgresSourceOptions& options,
                                   const TableEntry& table, TypeCatalog& types) {
-  MR_ASSIGN(const LiveTable live, ReadLiveTable(connection, table.oid));
-  if (live.columns.empty()) {
+  MR_ASSIGN(const LiveTable live, ReadLiveTable(connection, table.oid, options.publication));
+  if (!live.exists) {
     return Fail(ErrorKind::kUnavailable, "snapshot of {}: the table was dropped meanwhile",
                 table.QualifiedName());
   }
@@ -62,13 +62,13 @@ Result<CapturedTable> DescribeNow(Connection& connection, const PostgresSourceOp
   std::vector<int16_t> attnums;
   for (const RelationColumn& column : relation.columns) oids.push_back(column.type_oid);
   for (const LiveColumn& column : live.columns) {
-    if (column.generated) {
+    if (!column.streamed) {
       log::Warn(
           "capture",
           "table {}: generated column '{}' is left out, because PostgreSQL does not stream it",
           table.QualifiedName(), column.name);
     }
-    if (!column.dropped && !column.generated) attnums.push_back(column.attnum);
+    if (!column.dropped && column.streamed) attnums.push_back(column.attnum);
   }
   MR_TRY(types.Load(connection, oids));
   MR_ASSIGN(const auto names, TypeCatalog::FormatTypes(connection, relation.columns));

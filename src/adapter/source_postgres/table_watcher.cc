@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "adapter/source_postgres/key_types.h"
+#include "adapter/source_postgres/topic_clash.h"
 #include "base/failpoint.h"
 #include "base/format.h"
 #include "base/log.h"
@@ -67,6 +68,16 @@ void TableWatcher::Run(std::stop_token stop) {
 Result<std::vector<TableEntry>> TableWatcher::Wanted(const std::vector<TableEntry>& all) {
   std::vector<TableEntry> wanted =
       SelectTables(all, options_.include_tables, options_.exclude_tables);
+  const auto clashes = TopicClashes(wanted);
+  std::erase_if(wanted, [&](const TableEntry& table) {
+    const auto clash = clashes.find(table.oid);
+    if (clash == clashes.end()) return false;
+    if (refused_.insert(table.QualifiedName()).second) {
+      log::Warn("capture", "table {} is left out: it would share a topic with {}",
+                table.QualifiedName(), clash->second);
+    }
+    return true;
+  });
   MR_ASSIGN(const auto keys, ReadKeyColumns(*connection_));
   for (const KeyColumn& key : keys) {
     const auto table = std::find_if(wanted.begin(), wanted.end(),
