@@ -22,6 +22,11 @@ FROM silver.orders WHERE is_current GROUP BY order_date, status
 """
 
 
+def _files(millrace) -> dict[str, int]:
+    """Sizes of all files of the table, metadata included."""
+    return {str(f): f.stat().st_size for f in (millrace.lake.root / "warehouse/silver/orders").rglob("*") if f.is_file()}
+
+
 def merge_and_gold(setting: Setting, spark: bool) -> None:
     rows, transactions = 2_000_000 // setting.scale, 2_000 // setting.scale
     database = setting.cluster.create("bench_merge")
@@ -29,15 +34,21 @@ def merge_and_gold(setting: Setting, spark: bool) -> None:
     millrace = _fresh(setting, "merge", database)
     millrace.run("capture", "--once", timeout=900)
     load = timed(millrace.command("silver", "--once"), environment=millrace.environment, log=millrace.log_file)
+    row_bytes = sum(size for name, size in _files(millrace).items() if name.endswith(".parquet")) / rows
     runs: list[Run] = []
     changes: list[int] = []
+    written: list[float] = []  # times the lower bound: an insert writes a row, an update two, a delete one
     for _ in range(setting.runs):
         with database.connect() as c:
             c.execute("SELECT pg_stat_reset()")
             c.execute("CALL change_orders(%s, %s, 0)", [transactions, rows])
-        changes.append(sum(orders.changes_made(database)))
+        inserts, updates, deletes = orders.changes_made(database)
+        changes.append(inserts + updates + deletes)
         millrace.run("capture", "--once", timeout=900)
+        before = _files(millrace)
         runs.append(timed(millrace.command("silver", "--once"), environment=millrace.environment, log=millrace.log_file))
+        new = sum(size for name, size in _files(millrace).items() if name not in before)
+        written.append(new / ((inserts + 2 * updates + deletes) * row_bytes))
         silver, source = orders.silver_sums(millrace.lake.metadata_location("silver.orders")), orders.source_sums(database)
         _check(tuple(map(float, silver)) == tuple(map(float, source)), f"Silver has {silver}, the source {source}")
     if spark:
@@ -46,9 +57,11 @@ def merge_and_gold(setting: Setting, spark: bool) -> None:
         baseline = "measured"
     else:
         theirs, baseline = [s / setting.scale for s in SPARK_RECORDED_MERGE_S], "recorded"
-    figures = {"rows": rows, "changes": changes, "initial_load": [load], "millrace": runs, "spark_s": theirs, "spark_is": baseline}
+    figures = {"rows": rows, "changes": changes, "initial_load": [load], "millrace": runs, "row_bytes": row_bytes, "written": written,
+               "spark_s": theirs, "spark_is": baseline}
     setting.report(f"merge_vs_spark_{baseline}", statistics.median(theirs) / median_wall(runs), "times", 10, True, figures)
     setting.report("merge_seconds", median_wall(runs), "s", statistics.median(theirs) / 10, False, figures)
+    setting.report("merge_bytes_written", statistics.median(written), "of_lower_bound", 3.5, False, figures)
     setting.report("merge_memory", max(r.peak_mb for r in runs), "MB", 1000, False, figures)
     _gold(setting, database, millrace, 3_000_000 // setting.scale)
     database.drop()

@@ -98,6 +98,56 @@ def latency(setting: Setting) -> None:
     database.drop()
 
 
+_SECOND = """
+INSERT INTO orders (external_id, customer_id, customer_name, amount, quantity, discount, is_gift, note, order_date, created_at, updated_at, attrs, status)
+SELECT gen_random_uuid(), i, 'Customer ' || i, i / 100.0, 1, 0.5, false, 'note', current_date, now(), now()::timestamp, '{"sku": "SKU-1"}', 'new' FROM generate_series(1, 60) i;
+UPDATE orders SET amount = amount + 1 WHERE id = ANY (ARRAY(SELECT ceil(random() * %(last)s)::bigint FROM generate_series(1, 30)));
+DELETE FROM orders WHERE id = ANY (ARRAY(SELECT ceil(random() * %(last)s)::bigint FROM generate_series(1, 10)));
+"""
+
+
+def steady(setting: Setting, minutes: float = 30) -> None:
+    """One commit a second: does anything grow? The last sixth of the time against the second one."""
+    rows, seconds = 100_000 // setting.scale, minutes * 60
+    database = setting.cluster.create("bench_steady")
+    orders.fill(database, rows)
+    millrace = _fresh(setting, "steady", database, silver={"interval": "200ms"})
+    millrace.catch_up()
+    samples: list[dict] = []  # one a second
+    with millrace.up() as process, database.connect() as writer:
+        wait_until(lambda: _streams(database), 60, "up does not stream")
+        reader = _Reader(millrace)
+        reader.look(record=False)
+        begin = time.time()
+        for second in range(int(seconds)):
+            writer.execute(_SECOND % {"last": rows})
+            seen = len(reader.latencies)
+            while time.time() < begin + second + 1:
+                reader.look()
+                time.sleep(0.02)
+            sample = {"latencies": reader.latencies[seen:], "rss": _resident(process.pid)}
+            if second % 10 == 0:
+                metadata = reader.last_location.removeprefix("file://")
+                sample["metadata"] = os.path.getsize(metadata)
+                sample["files"] = reader.db.execute(f"SELECT count(*) FROM iceberg_metadata('{metadata}') WHERE status <> 'DELETED'").fetchone()[0]
+            samples.append(sample)
+        _check(process.stop() == 0, "up did not end well")
+    sixth = len(samples) // 6
+    early, late = samples[sixth:2 * sixth], samples[-sixth:]
+    figures = {"minutes": minutes, "samples": samples}
+    for name, of in (("p99", lambda part: sorted(x for s in part for x in s["latencies"])[int(0.99 * sum(len(s["latencies"]) for s in part))]),
+                     ("memory", lambda part: statistics.median(s["rss"] for s in part)),
+                     ("metadata", lambda part: statistics.median(s["metadata"] for s in part if "metadata" in s)),
+                     ("files", lambda part: statistics.mean(s["files"] for s in part if "files" in s))):
+        setting.report(f"steady_{name}", of(late) / of(early), "of_early", 1.2, False, figures | {"early": of(early), "late": of(late)})
+    database.drop()
+
+
+def _resident(pid: int) -> int:
+    with open(f"/proc/{pid}/statm") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 def _start(setting: Setting, millrace: Millrace, database: Database) -> None:
     """From exec until the server says that the slot is being read."""
     times = []

@@ -47,13 +47,14 @@ class Report:
 def main() -> int:
     measures = {
         "snapshot": capture.snapshot, "drain_orders": capture.drain_orders, "drain_tpcb": capture.drain_tpcb,
-        "merge": None, "live": live.latency,
+        "merge": None, "live": live.latency, "steady": None,
     }
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", default=ROOT / "build/release/bin/millrace", type=pathlib.Path, help="the millrace binary")
     parser.add_argument("--only", action="append", choices=measures, help="measure only this; may be repeated")
     parser.add_argument("--quick", action="store_true", help="a tenth of the rows and two runs: says whether it runs, not how fast")
     parser.add_argument("--runs", type=int, default=5, help="runs of each measure")
+    parser.add_argument("--minutes", type=float, default=30, help="how long `steady` runs")
     parser.add_argument("--spark", action="store_true", help="measure Spark's MERGE here too (brings PySpark, about 450 MB)")
     options = parser.parse_args()
     report = Report(ROOT / "build/bench")
@@ -62,10 +63,11 @@ def main() -> int:
     cluster = Cluster(durable=True, settings={"shared_buffers": "'1GB'", "max_wal_size": "'16GB'", "checkpoint_timeout": "'30min'",
                                                "logical_decoding_work_mem": "'64MB'"})
     setting = capture.Setting(options.bin.resolve(), cluster, work, 2 if options.quick else options.runs, 10 if options.quick else 1, report)
+    measures["steady"] = lambda s: live.steady(s, options.minutes)
     measures["merge"] = lambda s: lakehouse.merge_and_gold(s, options.spark)
     failed = []
     try:
-        for name in options.only or measures:
+        for name in options.only or [m for m in measures if m != "steady"]:
             try:
                 measures[name](setting)
             except Exception:
