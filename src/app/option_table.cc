@@ -166,7 +166,9 @@ constexpr Option kOptions[] = {
     {.key = "silver.merge_memory",
      .type = OptionType::kSize,
      .fallback = "480MiB",
-     .help = "Memory that a merge takes, about; a larger backlog is taken in several cuts",
+     .help = "Memory that a merge takes, about; a larger backlog is taken in several cuts, and a "
+             "larger "
+             "transaction in several passes",
      .min = "64MiB",
      .max = "64GiB"},
     {.key = "silver.target_file_bytes",
