@@ -56,6 +56,46 @@ TEST_F(BacklogTest, CatchingUpGivesWhatStreamingGives) {
             FormatLsn(collected.position->resume_lsn) + "\n");
 }
 
+// What was asked for ahead ends with the one who reads it, whoever gives up.
+TEST_F(BacklogTest, AnErrorOrAStopEndsIt) {
+  Sql("CREATE TABLE t (id int PRIMARY KEY, v text)");
+  CollectingSink sink;
+  PostgresSourceOptions options = Options();
+  options.catch_up_bytes = 64 << 10;
+  options.batch_bytes = 16 << 10;
+  auto source = Begin(sink, options);
+  const SourcePosition start = *sink.position;
+  source.reset();
+  Sql("DO $$ BEGIN FOR i IN 1..3000 LOOP INSERT INTO t VALUES (i, repeat('x', 200)); COMMIT; END "
+      "LOOP; END $$;");
+  class GivesUp final : public RecordSink {
+   public:
+    Status Write(RecordBatch) override {
+      if (++batches < 10) return {};
+      if (!fails) {
+        stop.request_stop();
+        return {};
+      }
+      return Error(ErrorKind::kOutOfSpace, "full");
+    }
+    int batches = 0;
+    bool fails = false;
+    std::stop_source stop;
+  };
+  GivesUp full;
+  full.fails = true;
+  source = Open(options);
+  ASSERT_TRUE(Resume(*source, start).ok());
+  const Status failed = source->Stream(full, std::nullopt, {});
+  ASSERT_FALSE(failed.ok());
+  EXPECT_EQ(failed.error().kind(), ErrorKind::kOutOfSpace);
+  GivesUp stopped;
+  ASSERT_TRUE(Resume(*source, start).ok());
+  const Status status = source->Stream(stopped, std::nullopt, stopped.stop.get_token());
+  EXPECT_TRUE(status.ok()) << status.error().ToString();
+  EXPECT_LT(stopped.batches, 20);
+}
+
 // A backlog, and the stream after it, while writers go on.
 TEST_F(BacklogTest, FromCatchingUpToStreaming) {
   Sql("CREATE TABLE t (id int PRIMARY KEY)");

@@ -1,6 +1,12 @@
 #include "adapter/source_postgres/catch_up.h"
 
+#include <sys/prctl.h>
+
+#include <algorithm>
+#include <chrono>
 #include <cstring>
+#include <thread>
+#include <utility>
 
 #include "base/format.h"
 
@@ -8,6 +14,16 @@ namespace millrace::postgres {
 namespace {
 
 using std::string_view_literals::operator""sv;
+
+constexpr size_t kPieceBytes = size_t{256} << 10;
+constexpr size_t kAheadBytes = size_t{24} << 20;  // of messages that were fetched and not handled
+
+struct Row {
+  Lsn lsn;
+  uint64_t size;
+};
+
+Error Stopped() { return Error(ErrorKind::kCancelled, "catching up: asked to stop"); }
 
 uint64_t BigEndian(const char* p, size_t size) {
   uint64_t value = 0;
@@ -32,8 +48,66 @@ Result<std::unique_ptr<CatchUp>> CatchUp::Start(const PostgresSourceOptions& opt
   return std::unique_ptr<CatchUp>(new CatchUp(std::move(connection), copy, publication_names));
 }
 
-Status CatchUp::ReadTo(Lsn end, const std::function<Status(Lsn, std::string_view)>& message,
-                       std::stop_token stop) {
+Status CatchUp::ReadTo(Lsn from, Lsn goal, Lsn window, const Message& message,
+                       const Reached& reached, std::stop_token stop) {
+  BoundedQueue<Piece> pieces(kAheadBytes);
+  Status fetched;
+  std::jthread ahead([&](std::stop_token fetching) {
+    prctl(PR_SET_NAME, "capture-ahead");
+    fetched = FetchAll(from, goal, window, pieces, fetching);
+    pieces.Close();
+  });
+  const std::stop_callback forward(stop, [&] { ahead.request_stop(); });
+  const Status handled = HandleAll(pieces, message, reached, stop);
+  if (!handled.ok()) ahead.request_stop();
+  ahead.join();
+  MR_TRY(handled);
+  return fetched;
+}
+
+Status CatchUp::FetchAll(Lsn from, Lsn goal, Lsn window, BoundedQueue<Piece>& pieces,
+                         std::stop_token stop) {
+  Piece piece;
+  const auto push = [&]() -> Status {
+    const size_t size = piece.rows.size();
+    if (!pieces.Push(std::exchange(piece, {}), size, stop)) return Stopped();
+    return {};
+  };
+  for (Lsn end = from; end < goal;) {
+    end = std::min(goal, end + window);
+    MR_TRY(Fetch(
+        end,
+        [&](Lsn lsn, std::string_view message) -> Status {
+          const Row row{lsn, message.size()};
+          piece.rows.Append(&row, sizeof row);
+          piece.rows.Append(message);
+          return piece.rows.size() < kPieceBytes ? Status() : push();
+        },
+        stop));
+    piece.reached = end;
+    MR_TRY(push());
+  }
+  return {};
+}
+
+Status CatchUp::HandleAll(BoundedQueue<Piece>& pieces, const Message& message,
+                          const Reached& reached, std::stop_token stop) {
+  while (!pieces.closed_and_empty()) {
+    if (stop.stop_requested()) return Stopped();
+    const auto piece = pieces.Pop(std::chrono::hours(1), stop);
+    if (!piece) continue;
+    for (std::string_view rows = piece->rows.view(); !rows.empty();) {
+      Row row;
+      std::memcpy(&row, rows.data(), sizeof row);
+      MR_TRY(message(row.lsn, rows.substr(sizeof row, row.size)));
+      rows.remove_prefix(sizeof row + row.size);
+    }
+    if (piece->reached != 0) MR_TRY(reached(piece->reached));
+  }
+  return {};
+}
+
+Status CatchUp::Fetch(Lsn end, const Message& message, std::stop_token stop) {
   const std::string sql = Format(
       "COPY (SELECT lsn, data FROM pg_logical_slot_get_binary_changes({}, {}, NULL, "
       "'proto_version', '1', "
@@ -47,8 +121,7 @@ Status CatchUp::ReadTo(Lsn end, const std::function<Status(Lsn, std::string_view
         return reader.Read({data, size}, message);
       },
       Connection::CopyFormat::kBinary);
-  if (!read.ok() && stop.stop_requested())
-    return Error(ErrorKind::kCancelled, "catching up: asked to stop");
+  if (!read.ok() && stop.stop_requested()) return Stopped();
   return read;
 }
 

@@ -8,6 +8,8 @@
 
 #include "adapter/source_postgres/connection.h"
 #include "adapter/source_postgres/options.h"
+#include "base/bounded_queue.h"
+#include "base/byte_buffer.h"
 #include "base/result.h"
 #include "model/position.h"
 
@@ -25,10 +27,14 @@ class CatchUp {
   static Result<std::unique_ptr<CatchUp>> Start(const PostgresSourceOptions& options,
                                                 const std::string& publication_names, Lsn from);
 
-  // Gives all messages of transactions that commit before `end`, in the order and form of the
-  // stream. The server gathers them before the first one comes: `end` bounds its memory. REQUIRES:
-  // end is not beyond what the server has flushed.
-  Status ReadTo(Lsn end, const std::function<Status(Lsn lsn, std::string_view message)>& message,
+  // Gives all messages of transactions that commit before `goal`, in the order and form of the
+  // stream, in windows of `window` bytes of WAL from `from` on, and tells of each window's end.
+  // The server gathers a window before the first message of it comes (`window` bounds its memory),
+  // and is asked for it while those of the one before are still being handled. REQUIRES: goal is
+  // not beyond what the server has flushed.
+  using Message = std::function<Status(Lsn lsn, std::string_view message)>;
+  using Reached = std::function<Status(Lsn end)>;
+  Status ReadTo(Lsn from, Lsn goal, Lsn window, const Message& message, const Reached& reached,
                 std::stop_token stop);
 
  private:
@@ -36,6 +42,17 @@ class CatchUp {
       : connection_(std::move(connection)),
         slot_(std::move(slot)),
         publication_names_(std::move(publication_names)) {}
+  // What was fetched and not handled: rows as (lsn, size, message), and where a window ended.
+  struct Piece {
+    ByteBuffer rows;
+    Lsn reached = 0;
+  };
+  Status FetchAll(Lsn from, Lsn goal, Lsn window, BoundedQueue<Piece>& pieces,
+                  std::stop_token stop);
+  Status Fetch(Lsn end, const Message& message, std::stop_token stop);
+  static Status HandleAll(BoundedQueue<Piece>& pieces, const Message& message,
+                          const Reached& reached, std::stop_token stop);
+
   std::unique_ptr<Connection> connection_;
   const std::string slot_, publication_names_;
 };

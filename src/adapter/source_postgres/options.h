@@ -46,8 +46,8 @@ struct PostgresSourceOptions {
   size_t batch_bytes = 1 << 20;  // a batch is handed over when it has grown to this
   std::chrono::milliseconds status_interval{10'000};
   std::chrono::milliseconds table_check_interval{10'000};  // between two looks for new tables
-  // A source that is further ahead of us than this is read through the SQL interface first, in
-  // windows of as much WAL. 0: never.
+  // A source that is further ahead of us than a quarter of this is read through the SQL interface
+  // first, in windows of as much WAL. 0: never.
   int64_t catch_up_bytes = 64 << 20;
   // Where large transactions that have not committed are kept (transaction_assembler.h). Empty:
   // the server keeps them, and sends them when they commit.

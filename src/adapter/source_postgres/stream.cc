@@ -239,7 +239,8 @@ Status PostgresSource::ReadBacklog(const std::string& publication_names,
   const auto behind = [&] {
     return goal > decoder.position().resume_lsn ? goal - decoder.position().resume_lsn : 0;
   };
-  if (behind() <= window) return {};
+  const Lsn little = window / 4;  // the stream has it in less time than a window takes to begin
+  if (behind() <= little) return {};
   log::Info("capture", "catching up with {} MB of WAL", behind() >> 20);
   auto backlog = CatchUp::Start(options_, publication_names, decoder.position().resume_lsn);
   if (!backlog.ok()) {
@@ -248,29 +249,26 @@ Status PostgresSource::ReadBacklog(const std::string& publication_names,
     return {};
   }
   Lsn advanced = decoder.position().resume_lsn;
-  while (behind() > 0 && !stop.stop_requested()) {
-    const Lsn end = std::min(goal, decoder.position().resume_lsn + window);
-    MR_TRY((*backlog)->ReadTo(
-        end,
-        [&](Lsn lsn, std::string_view message) -> Status {
-          MR_TRY(decoder.Handle(lsn, message));
-          return take_arrival();
-        },
-        stop));
+  const auto message = [&](Lsn lsn, std::string_view bytes) -> Status {
+    MR_TRY(decoder.Handle(lsn, bytes));
+    return take_arrival();
+  };
+  const auto reached = [&](Lsn end) -> Status {
     decoder.Advance(end);
     MR_TRY(take_arrival());
     MR_FAILPOINT("capture.before_hand_over");
     writer.EndsAt(decoder.position());
     MR_TRY(writer.Flush());
-    if (!until && behind() == 0) {
-      MR_ASSIGN(goal, CurrentLsn());
-      if (behind() <= window / 4)
-        break;  // the stream does the rest, in less time than a window takes to begin
-    }
-    if (decoder.position().resume_lsn - advanced > kSlotPace) {
-      AdvanceSlot();
-      advanced = decoder.position().resume_lsn;
-    }
+    if (decoder.position().resume_lsn - advanced <= kSlotPace) return {};
+    advanced = decoder.position().resume_lsn;
+    AdvanceSlot();
+    return {};
+  };
+  while (behind() > 0 && !stop.stop_requested()) {
+    MR_TRY((*backlog)->ReadTo(decoder.position().resume_lsn, goal, window, message, reached, stop));
+    if (until) break;
+    MR_ASSIGN(goal, CurrentLsn());
+    if (behind() <= little) break;
   }
   AdvanceSlot();  // or the server would decode it all once more before it streams
   return {};
