@@ -158,18 +158,18 @@ class Probe {
     MR_ASSIGN(const ScanPlan plan, PlanScan(cache_, table.metadata, {}, {}));
     SnapshotChange change;
     for (const FileTask& task : plan.tasks) {
-      const Value* positions = command.Find("files")->Find(task.entry.file.path);
+      const Value* positions = command.Find("files")->Find(task.entry->file.path);
       if (positions == nullptr) continue;
       MR_ASSIGN(std::vector<int64_t> deleted, ReadDeletedPositions(store_, task));
       for (const Value& position : positions->AsArray()) deleted.push_back(position.AsInt());
       std::sort(deleted.begin(), deleted.end());
       deleted.erase(std::unique(deleted.begin(), deleted.end()), deleted.end());
-      MR_ASSIGN(auto file, WritePositionDeletes(store_, table.metadata.location, task.entry.file,
+      MR_ASSIGN(auto file, WritePositionDeletes(store_, table.metadata.location, task.entry->file,
                                                 deleted, NewUuid()));
       change.added_deletes.push_back(std::move(file));
-      for (const iceberg::ManifestEntry& old : task.deletes) {
+      for (const SharedEntry& old : task.deletes) {
         // A delete file about several data files stays for the others.
-        if (old.file.referenced_data_file.has_value()) change.removed_deletes.push_back(old);
+        if (old->file.referenced_data_file.has_value()) change.removed_deletes.push_back(*old);
       }
     }
     return CommitChange(table, change);
@@ -179,7 +179,7 @@ class Probe {
   Result<std::vector<std::shared_ptr<arrow::RecordBatch>>> LiveRows(const FileTask& task,
                                                                     const iceberg::Schema& schema) {
     MR_ASSIGN(const std::vector<int64_t> deleted, ReadDeletedPositions(store_, task));
-    MR_ASSIGN(auto reader, DataReader::Open(store_, task.entry.file));
+    MR_ASSIGN(auto reader, DataReader::Open(store_, task.entry->file));
     std::vector<std::shared_ptr<arrow::RecordBatch>> batches;
     for (int group = 0; group < reader->row_groups(); ++group) {
       MR_ASSIGN(const auto batch, reader->Read(group, schema.fields));
@@ -204,14 +204,14 @@ class Probe {
     for (const FileTask& task : plan.tasks) {
       auto writer =
           DataWriter::New(store_, table.metadata.location, schema, table.metadata.DefaultSpec(),
-                          task.entry.file.partition, NewUuid(), {});
+                          task.entry->file.partition, NewUuid(), {});
       MR_ASSIGN(const auto batches, LiveRows(task, schema));
       for (const auto& batch : batches) MR_TRY(writer->Write(*batch));
       MR_ASSIGN(auto files, writer->Finish());
       change.added_data.insert(change.added_data.end(), files.begin(), files.end());
-      change.removed_data.push_back(task.entry);
-      for (const iceberg::ManifestEntry& old : task.deletes) {
-        if (seen.insert(old.file.path).second) change.removed_deletes.push_back(old);
+      change.removed_data.push_back(*task.entry);
+      for (const SharedEntry& old : task.deletes) {
+        if (seen.insert(old->file.path).second) change.removed_deletes.push_back(*old);
       }
     }
     return CommitChange(table, change);
@@ -247,8 +247,8 @@ class Probe {
       Value::Array positions;
       for (const int64_t position : deleted) positions.emplace_back(position);
       Value file;
-      file.Set("path", task.entry.file.path);
-      file.Set("records", task.entry.file.record_count);
+      file.Set("path", task.entry->file.path);
+      file.Set("records", task.entry->file.record_count);
       file.Set("deleted", std::move(positions));
       files.push_back(std::move(file));
     }
