@@ -23,9 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "seed" in metafunc.fixturenames and not any(m.name == "parametrize" and "seed" in m.args[0] for m in metafunc.definition.iter_markers()):
-        # Tests of which a few seeds do in a run of everything say SEEDS_SHARE in their module: one in so many.
-        seeds = max(1, metafunc.config.getoption("--seeds") // getattr(metafunc.module, "SEEDS_SHARE", 1))
-        metafunc.parametrize("seed", range(1, seeds + 1))
+        metafunc.parametrize("seed", range(1, metafunc.config.getoption("--seeds") + 1))
 
 
 @pytest.fixture(scope="session")

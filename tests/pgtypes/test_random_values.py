@@ -12,7 +12,6 @@ from harness import compare
 
 FUNCTIONS = (pathlib.Path(__file__).parent / "random_values.sql").read_text()
 ROWS, COLUMNS = 60, 24
-SEEDS_SHARE = 4
 
 
 def _numeric(rng: random.Random) -> tuple[str, str]:

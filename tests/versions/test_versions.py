@@ -11,7 +11,7 @@ from pgtypes.test_edge_values import test_every_type_comes_back as every_type_co
 from scenario.test_scenarios import run
 
 SCENARIOS = pathlib.Path(__file__).parents[1] / "scenario"
-CHOSEN = ("changes", "generated", "new-table", "no-key", "partitioned", "replica-identities", "schema-change", "toast", "truncate")
+CHOSEN = ("changes", "generated", "new-table", "partitioned", "replica-identities", "schema-change")
 
 
 @pytest.fixture(scope="module", params=["14", "17", "18"])
