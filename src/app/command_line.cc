@@ -83,6 +83,11 @@ class Parser {
         kConfig)
         ->add_flag("--fix", invocation_.fix,
                    "Do what can be done about what is missing, and say what was done");
+    Add("reread",
+        "Have all rows of tables read again: repairs what Silver holds of them, whatever it missed",
+        RunReread, kConfig)
+        ->add_option("TABLE", invocation_.tables, "Source tables, as schema.table")
+        ->required();
     Add("init", "Write a commented configuration file to start from", RunInit, kNoConfig)
         ->add_option("PATH", invocation_.path, "Where to write it; - for standard output")
         ->default_val("millrace.yaml");

@@ -20,11 +20,12 @@ struct Invocation {
   bool fix = false;
   bool reference = false;
   OutputFormat format = OutputFormat::kTable;
-  std::string resume;  // silver: a table that is held back
-  std::string path;    // init
-  std::string sql;     // query
-  std::string table;   // history
-  std::string key;     // history
+  std::string resume;               // silver: a table that is held back
+  std::vector<std::string> tables;  // reread
+  std::string path;                 // init
+  std::string sql;                  // query
+  std::string table;                // history
+  std::string key;                  // history
 
   // Reads the configuration and sets up logging as it says.
   Result<Config> Load() const;
@@ -44,6 +45,7 @@ Status RunTables(const Invocation&);
 Status RunQuery(const Invocation&);
 Status RunHistory(const Invocation&);
 Status RunCheckSource(const Invocation&);
+Status RunReread(const Invocation&);
 Status RunInit(const Invocation&);
 Status RunConfig(const Invocation&);
 Status RunVersion(const Invocation&);

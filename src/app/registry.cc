@@ -5,6 +5,7 @@
 #include "adapter/object_file/file_store.h"
 #include "adapter/source_postgres/check_source.h"
 #include "adapter/source_postgres/postgres_source.h"
+#include "adapter/source_postgres/reread.h"
 #include "base/format.h"
 
 namespace millrace::app {
@@ -73,6 +74,11 @@ Result<std::unique_ptr<Source>> OpenSource(const Config& config, std::vector<Tab
   MR_ASSIGN(std::unique_ptr<postgres::PostgresSource> source,
             postgres::PostgresSource::Open(std::move(options)));
   return std::unique_ptr<Source>(std::move(source));
+}
+
+Status AskForReread(const Config& config, const std::vector<std::string>& tables) {
+  MR_ASSIGN(const postgres::PostgresSourceOptions options, SourceOptions(config, {}));
+  return postgres::AskForReread(options, tables);
 }
 
 Result<std::vector<SourceFinding>> CheckSource(const Config& config, bool fix,

@@ -32,6 +32,8 @@ struct SourceFinding {
   std::string cure;  // SQL; empty: none
   bool fixable = false;
 };
+// Asks whoever captures to read tables ("schema.table") again; durable on return.
+Status AskForReread(const Config& config, const std::vector<std::string>& tables);
 // What of the source is ready to be captured; with `fix`, what could be put right first, told in
 // `done`.
 Result<std::vector<SourceFinding>> CheckSource(const Config& config, bool fix,

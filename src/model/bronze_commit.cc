@@ -28,6 +28,7 @@ json::Value FileToJson(const BronzeFile& file) {
   v.Set("min_timestamp_ms", file.min_timestamp_ms);
   v.Set("max_timestamp_ms", file.max_timestamp_ms);
   v.Set("snapshot", file.snapshot);
+  if (file.anew) v.Set("anew", true);
   return v;
 }
 
@@ -48,6 +49,9 @@ Result<BronzeFile> FileFromJson(const json::Value& value) {
   MR_ASSIGN(file.min_timestamp_ms, value.Int("min_timestamp_ms"));
   MR_ASSIGN(file.max_timestamp_ms, value.Int("max_timestamp_ms"));
   MR_ASSIGN(file.snapshot, value.Bool("snapshot"));
+  if (value.Find("anew") != nullptr) {
+    MR_ASSIGN(file.anew, value.Bool("anew"));
+  }
   return file;
 }
 

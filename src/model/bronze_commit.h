@@ -26,6 +26,7 @@ struct BronzeFile {
   Compression compression = Compression::kZstd;
   int64_t min_timestamp_ms = 0, max_timestamp_ms = 0;
   bool snapshot = false;     // holds only `r` events of the initial snapshot
+  bool anew = false;         // its first event says that the table is read again from here on
 };
 
 enum class SnapshotState { kNone, kRunning, kDone };

@@ -126,7 +126,8 @@ TEST(BronzeCommit, KeepsAllOfItselfInJson) {
                           .compression = Compression::kGzip,
                           .min_timestamp_ms = 1,
                           .max_timestamp_ms = 2,
-                          .snapshot = true});
+                          .snapshot = true,
+                          .anew = true});
   commit.snapshot_ranges = {{1, 2, 3, 0, 4}, {5, 6, 7, 8, -1}};
   const std::string text = json::Write(ToJson(commit));
   const auto back = BronzeCommitFromJson(*json::Parse(text, "t"), "t");

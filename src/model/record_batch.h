@@ -44,6 +44,9 @@ struct RecordBatch {
   // Of the initial snapshot: all rows of these are in this batch or an earlier one. Comes with
   // ends_at, the snapshot's position. Bronze may commit, and what else was written goes with it.
   std::vector<SnapshotRange> snapshot_ranges;
+  // Records that say that their table begins anew here: what came before of it is not needed for its
+  // state. Indexes, ascending.
+  std::vector<uint32_t> anew;
   // The end of the initial snapshot: Bronze commits at once and marks the snapshot as done.
   bool ends_snapshot = false;
 };

@@ -34,6 +34,9 @@ class BatchWriter {
     EndsAt(position);
   }
 
+  // The event appended last says that its table begins anew.
+  void BeginsAnew() { batch_.anew.push_back(static_cast<uint32_t>(batch_.records.size() - 1)); }
+
   Status Flush();
 
  private:

@@ -180,6 +180,20 @@ std::string MarkPending(const std::string& name, const std::set<uint32_t>& relat
   return Format("COMMENT ON PUBLICATION {} IS {}", QuoteIdentifier(name), QuoteLiteral(comment));
 }
 
+Status LockMarks(Connection& connection, const std::string& name) {
+  const auto locked =
+      connection.Query("SELECT pg_catalog.pg_advisory_lock(pg_catalog.hashtextextended($1, 0))",
+                       {"millrace marks " + name});
+  return locked.ok() ? Status() : locked.error();
+}
+
+Status UnlockMarks(Connection& connection, const std::string& name) {
+  const auto unlocked =
+      connection.Query("SELECT pg_catalog.pg_advisory_unlock(pg_catalog.hashtextextended($1, 0))",
+                       {"millrace marks " + name});
+  return unlocked.ok() ? Status() : unlocked.error();
+}
+
 Status ApplyPublications(Connection& connection, const PublicationPlan& plan) {
   if (plan.statements.empty()) return {};
   MR_TRY(connection.Execute("BEGIN"));

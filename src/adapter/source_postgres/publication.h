@@ -46,6 +46,11 @@ std::string MarkPending(const std::string& name, const std::set<uint32_t>& relat
 // Whether a publication that we made was altered so that it leaves out operations.
 bool LeavesOut(const PublicationState& state, bool insert_only);
 
+// The marks are read and written while this lock is held: until UnlockMarks, or for as long as the
+// connection lives.
+Status LockMarks(Connection& connection, const std::string& name);
+Status UnlockMarks(Connection& connection, const std::string& name);
+
 std::string InsertPublication(const std::string& name);
 
 // Runs the plan. kPermission carries the statements that somebody with the right has to run.

@@ -115,6 +115,7 @@ void SnapshotRest::PutTruncates(const SnapshotPlace& place, EventEncoder& encode
     event.ordinal = ordinal++;
     const uint32_t stream = writer.StreamIndex(table);
     encoder.Append(table, stream, event, writer.batch());
+    writer.BeginsAnew();
   }
   for (const SnapshotRelation& relation : session_.relations) {
     if (remainders_[relation.table] != Remainder::kAll) continue;

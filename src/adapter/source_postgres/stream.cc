@@ -296,6 +296,7 @@ Status PostgresSource::ReadArrival(TableWatcher& watcher, ChangeDecoder& decoder
       event.lsn = arrival.slot.consistent_point;
       event.ordinal = ++last.ordinal;
       encoder.Append(table, writer.StreamIndex(table), event, writer.batch());
+      writer.BeginsAnew();
     }
   }
   for (const SnapshotChunk& chunk :

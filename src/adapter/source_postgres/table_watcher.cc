@@ -36,7 +36,8 @@ TableWatcher::~TableWatcher() {
     }
   }
   thread_.join();
-  if (connection_ != nullptr) (void)ClearMark();
+  if (connection_ != nullptr && LockMarks(*connection_, options_.publication).ok())
+    (void)ClearMark();
 }
 
 void TableWatcher::Start() {
@@ -106,11 +107,19 @@ Status TableWatcher::Look() {
     MR_ASSIGN(connection_, Connection::Open(options_, Connection::Mode::kSql));
   }
   const Cancellable cancellable(*this, connection_.get());
+  MR_TRY(LockMarks(*connection_, options_.publication));
   MR_TRY(ClearMark());
+  MR_ASSIGN(std::unique_ptr<Arrival> arrival, Announce());
+  MR_TRY(UnlockMarks(*connection_, options_.publication));
+  return arrival == nullptr ? Status() : Arrive(std::move(arrival));
+}
+
+// Adds what is new to the publication and marks what is to be read; nullptr: nothing.
+Result<std::unique_ptr<TableWatcher::Arrival>> TableWatcher::Announce() {
   MR_ASSIGN(const PublicationState main, ReadPublication(*connection_, options_.publication));
   MR_ASSIGN(const PublicationState insert_only,
             ReadPublication(*connection_, InsertPublication(options_.publication)));
-  if (!main.managed) return {};
+  if (!main.managed) return std::unique_ptr<Arrival>();
   MR_ASSIGN(const auto all, ListTables(*connection_));
   MR_ASSIGN(const auto wanted, Wanted(all));
 
@@ -154,7 +163,8 @@ Status TableWatcher::Look() {
   MR_FAILPOINT("capture.before_tables_added");
   MR_TRY(ApplyPublications(*connection_, plan));
   MR_FAILPOINT("capture.tables_added");
-  return pending.empty() ? Status() : Arrive(std::move(arrival));
+  if (pending.empty()) arrival.reset();
+  return arrival;
 }
 
 Status TableWatcher::Arrive(std::unique_ptr<Arrival> arrival) {
@@ -172,11 +182,16 @@ Status TableWatcher::Arrive(std::unique_ptr<Arrival> arrival) {
 }
 
 Status TableWatcher::ClearMark() {
-  std::set<uint32_t> pending;
+  std::set<uint32_t> pending, covered;
   {
     const std::lock_guard lock(mutex_);
     if (!durable_) return {};
     pending = pending_;
+    covered = covered_;
+  }
+  MR_ASSIGN(const PublicationState now, ReadPublication(*connection_, options_.publication));
+  for (const uint32_t oid : now.pending) {
+    if (!covered.contains(oid)) pending.insert(oid);  // marked by others: reread.h
   }
   MR_FAILPOINT("capture.before_mark_cleared");
   MR_TRY(connection_->Execute(MarkPending(options_.publication, pending)));

@@ -79,6 +79,7 @@ class TableWatcher final : public PendingRows {
   void Run(std::stop_token stop);
   Status Look();
   Status Arrive(std::unique_ptr<Arrival> arrival);
+  Result<std::unique_ptr<Arrival>> Announce();
   Status ClearMark();
   Status WaitSettled(uint32_t relation_oid, std::stop_token stop);
   Result<std::vector<TableEntry>> Wanted(const std::vector<TableEntry>& all);

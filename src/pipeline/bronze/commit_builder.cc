@@ -31,7 +31,7 @@ bool CommitBuilder::MustRoll(const OpenFile& file, const StreamPtr& stream, int6
   return HourOf(timestamp_ms) > file.first_hour();
 }
 
-Status CommitBuilder::Open(Topic& topic, const StreamPtr& stream, int64_t timestamp_ms) {
+Status CommitBuilder::Open(Topic& topic, const StreamPtr& stream, int64_t timestamp_ms, bool anew) {
   while (workshop_.compressors_in_use() >= options_.max_streamed_files) MR_TRY(RollLargest());
   BronzeFile file;
   file.path = BronzeFilePath(topic.name, 0, topic.next_offset, epoch_, static_cast<uint32_t>(RandomBits()),
@@ -41,6 +41,7 @@ Status CommitBuilder::Open(Topic& topic, const StreamPtr& stream, int64_t timest
   file.schema = stream->fingerprint;
   file.compression = options_.compression;
   file.snapshot = snapshot_;
+  file.anew = anew;
   topic.file = std::make_unique<OpenFile>(*store_, workshop_, std::move(file), stream);
   return {};
 }
@@ -63,12 +64,15 @@ Status CommitBuilder::RollLargest() {
 Status CommitBuilder::Add(const RecordBatch& batch) {
   of_stream_.clear();
   for (const StreamPtr& stream : batch.streams) of_stream_.push_back(&Find(stream->topic));
+  size_t next_anew = 0;
   for (const Record& record : batch.records) {
+    const bool anew = next_anew < batch.anew.size() && &record - batch.records.data() == batch.anew[next_anew];
+    if (anew) ++next_anew;
     if (!WithinBatch(batch, record)) return Fail(ErrorKind::kInternal, "a record does not lie within its batch");
     Topic& topic = *of_stream_[record.stream];
     const StreamPtr& stream = batch.streams[record.stream];
-    if (topic.file && MustRoll(*topic.file, stream, record.timestamp_ms)) MR_TRY(Roll(topic));
-    if (!topic.file) MR_TRY(Open(topic, stream, record.timestamp_ms));
+    if (topic.file && (anew || MustRoll(*topic.file, stream, record.timestamp_ms))) MR_TRY(Roll(topic));
+    if (!topic.file) MR_TRY(Open(topic, stream, record.timestamp_ms, anew));
     const int64_t raw = topic.file->raw_bytes();
     const int64_t pending = topic.file->pending_bytes();
     MR_TRY(topic.file->Add(batch, record));

@@ -40,7 +40,7 @@ class CommitBuilder {
     std::unique_ptr<OpenFile> file;
   };
   Topic& Find(const std::string& name);
-  Status Open(Topic& topic, const StreamPtr& stream, int64_t timestamp_ms);
+  Status Open(Topic& topic, const StreamPtr& stream, int64_t timestamp_ms, bool anew);
   Status Roll(Topic& topic);
   Status RollLargest();
   bool MustRoll(const OpenFile& file, const StreamPtr& stream, int64_t timestamp_ms) const;

@@ -88,4 +88,27 @@ Result<std::optional<TableSchema>> NewestSchema(ObjectStore& bronze, const std::
   return std::optional<TableSchema>(std::move(schema));
 }
 
+Result<std::optional<CutFile>> FindAnew(ObjectStore& bronze, const std::string& topic, int64_t from,
+                                        int64_t up_to) {
+  std::optional<CutFile> newest;
+  while (from < up_to) {
+    MR_ASSIGN(const std::vector<BronzeCommit> batch,
+              commitlog::ReadAfter(bronze, from, kReadAhead));
+    if (batch.empty()) break;
+    for (const BronzeCommit& commit : batch) {
+      if (commit.number > up_to) break;
+      for (const BronzeFile& file : commit.files) {
+        if (file.topic == topic && file.anew) newest = CutFile{commit.number, file};
+      }
+    }
+    from = batch.back().number;
+  }
+  return newest;
+}
+
+void BeginAt(const CutFile& anew, std::vector<CutFile>& files) {
+  std::erase_if(
+      files, [&](const CutFile& file) { return file.file.first_offset < anew.file.first_offset; });
+}
+
 }  // namespace millrace::silver

@@ -48,4 +48,11 @@ Status CheckLog(ObjectStore& bronze, int64_t number, const std::string& writer);
 Result<std::optional<TableSchema>> NewestSchema(ObjectStore& bronze, const std::string& topic,
                                                 int64_t from, int64_t up_to);
 
+// Where a table that is held back can begin anew: the newest commit after `from`, up to `up_to`,
+// with a file that begins its topic anew. The table's state needs nothing before that file.
+Result<std::optional<CutFile>> FindAnew(ObjectStore& bronze, const std::string& topic, int64_t from,
+                                        int64_t up_to);
+// Leaves out what comes before the file.
+void BeginAt(const CutFile& anew, std::vector<CutFile>& files);
+
 }  // namespace millrace::silver

@@ -363,8 +363,26 @@ Result<StageReport> SilverStage::CatchUp(const std::string& topic, std::stop_tok
     Abandon(attempt);
     return step.error();
   }
-  const bool failed = attempt.mark.held.size() == state_->mark.held.size();
-  if (failed) {
+  const auto failed = [&] { return attempt.mark.held.size() == state_->mark.held.size(); };
+  if (failed()) {
+    // What cannot be carried is not needed when all rows came again after it.
+    MR_ASSIGN(const auto anew, silver::FindAnew(bronze_, topic, from, state_->mark.bronze_commit));
+    if (anew) {
+      log::Warn("silver", "{}: goes on where its rows were read again, at commit {}: {}",
+                table.table, anew->commit, attempt.mark.held.back().reason);
+      files.clear();
+      MR_ASSIGN(input, silver::GatherCut(bronze_, anew->commit - 1, limits, files));
+      silver::BeginAt(*anew, files[topic]);
+      attempt.mark.held.pop_back();
+      attempt.row.position = input.position;
+      attempt.commits = input.to - from;
+      if (const Status step = Step(attempt, topic, files[topic], input.to); !step.ok()) {
+        Abandon(attempt);
+        return step.error();
+      }
+    }
+  }
+  if (failed()) {
     std::lock_guard lock(mutex_);
     resume_.erase(topic);
     return Fail(ErrorKind::kUnsupported, "{} stays held back: {}", table.table,
