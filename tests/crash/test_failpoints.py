@@ -99,6 +99,9 @@ def test_failpoint(name, millrace, audit, database, gold):
                 if part in name:
                     _die(millrace, before)
             try:
+                if name.startswith("reread."):
+                    millrace.catch_up()
+                    millrace.run("reread", "public.t", environment={"MILLRACE_FAILPOINTS": f"{name}={action}"})
                 millrace.catch_up({"MILLRACE_FAILPOINTS": f"{name}={action}"})
             except Failed as failed:
                 assert failed.code == 137 if action == "kill" else 0 < failed.code < 128, failed
