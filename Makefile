@@ -44,7 +44,7 @@ sanitize: deps   ## the unit tests under the address, undefined-behaviour and th
 	  ctest --test-dir build/$$p --output-on-failure -j $(JOBS) || exit 1; done
 
 format:
-	@git ls-files 'src/*.h' 'src/*.cc' | xargs clang-format -i
+	@git ls-files '*.h' '*.cc' | xargs clang-format -i
 
 clean:
 	rm -rf build

@@ -1,9 +1,10 @@
-// Lines a second through the Bronze writer to a file store. BRONZE_BENCH_ROOT names the folder (default: /dev/shm, so that the disk does
-// not count). Built with -DMILLRACE_BENCH=ON:
+// Lines a second through the Bronze writer to a file store. BRONZE_BENCH_ROOT names the folder
+// (default: /dev/shm, so that the disk does not count). Built with -DMILLRACE_BENCH=ON:
 //
 //   bronze_bench --benchmark_min_time=5
 //
-// `per_core` is records for each second of CPU that the writer's threads spent; what the caller spends on making batches is not in it.
+// `per_core` is records for each second of CPU that the writer's threads spent; what the caller
+// spends on making batches is not in it.
 #include <benchmark/benchmark.h>
 #include <sys/resource.h>
 
@@ -36,10 +37,12 @@ std::string OrderEvent(int64_t i) {
       R"("source":{{"version":"millrace-0.1","connector":"postgresql","name":"shop","ts_ms":{20},"snapshot":"false","db":"shop","sequence":"[\"{21}\",\"{22}\"]",)"
       R"("ts_us":{20}123,"ts_ns":{20}123000,"schema":"public","table":"orders","txId":{23},"lsn":{22},"xmin":null,"origin":null,"origin_lsn":null,)"
       R"("commit_lsn":{24},"ordinal":{25}}},"transaction":null,"op":"c","ts_ms":{20},"ts_us":{20}456,"ts_ns":{20}456789}})",
-      i, hash.substr(0, 8), hash.substr(8, 4), hash.substr(12, 4), hash.substr(16, 4), hash.substr(20, 12), i * 7919 % 50000,
-      i * 37 % 10000, i % 100, i % 20, i % 10 == 0 ? "true" : "false",
-      i % 3 == 0 ? std::string("null") : "\"note " + hash.substr(32) + " some text\"", 20089 + i % 365, i / 3600 % 24, i / 60 % 60,
-      i % 60, 1'735'689'600'000'000 + i * 1'123'000, i % 50, i % 1000, i % 7, ms, commit - 31'200, lsn, 700 + i / 100, commit, i % 100);
+      i, hash.substr(0, 8), hash.substr(8, 4), hash.substr(12, 4), hash.substr(16, 4),
+      hash.substr(20, 12), i * 7919 % 50000, i * 37 % 10000, i % 100, i % 20,
+      i % 10 == 0 ? "true" : "false",
+      i % 3 == 0 ? std::string("null") : "\"note " + hash.substr(32) + " some text\"",
+      20089 + i % 365, i / 3600 % 24, i / 60 % 60, i % 60, 1'735'689'600'000'000 + i * 1'123'000,
+      i % 50, i % 1000, i % 7, ms, commit - 31'200, lsn, 700 + i / 100, commit, i % 100);
 }
 
 StreamPtr Orders() {
@@ -61,7 +64,8 @@ std::vector<RecordBatch> MakeBatches(int64_t batches, int64_t records) {
       const int64_t i = b * records + r;
       const std::string key = Format(R"({{"id":{}}})", i);
       const std::string value = OrderEvent(i);
-      batch.records.push_back({0, static_cast<uint32_t>(key.size()), static_cast<uint32_t>(value.size()), 0, batch.bytes.size(), kNow});
+      batch.records.push_back({0, static_cast<uint32_t>(key.size()),
+                               static_cast<uint32_t>(value.size()), 0, batch.bytes.size(), kNow});
       batch.bytes.Append(key);
       batch.bytes.Append(value);
     }
@@ -73,7 +77,9 @@ std::vector<RecordBatch> MakeBatches(int64_t batches, int64_t records) {
 double CpuSeconds(int whose) {
   rusage usage{};
   getrusage(whose, &usage);
-  const auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6; };
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+  };
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
@@ -83,7 +89,8 @@ double WritersCpu() { return CpuSeconds(RUSAGE_SELF) - CpuSeconds(RUSAGE_THREAD)
 void Lines(benchmark::State& state) {
   log::Configure({log::Level::kError, false});
   const char* named = std::getenv("BRONZE_BENCH_ROOT");
-  const std::string root = Format("{}/bronze-bench-{}", named != nullptr ? named : "/dev/shm", NewUuid());
+  const std::string root =
+      Format("{}/bronze-bench-{}", named != nullptr ? named : "/dev/shm", NewUuid());
   auto store = FileStore::Open(root);
   const SystemClock clock;
   bronze::Options options;
@@ -91,7 +98,8 @@ void Lines(benchmark::State& state) {
   options.slot = "bench";
   options.compression = static_cast<Compression>(state.range(0));
   options.level = static_cast<int>(state.range(1));
-  auto writer = bronze::BronzeWriter::Open(**store, clock, options, {[](const SourcePosition&) {}, [](const Error&) {}});
+  auto writer = bronze::BronzeWriter::Open(**store, clock, options,
+                                           {[](const SourcePosition&) {}, [](const Error&) {}});
   if (!writer.ok()) return state.SkipWithError(writer.error().ToString().c_str());
   const std::vector<RecordBatch> batches = MakeBatches(100, 1000);
   Lsn lsn = 1000;
@@ -120,7 +128,8 @@ void Lines(benchmark::State& state) {
   writer->reset();
   std::filesystem::remove_all(root);
 }
-BENCHMARK(Lines)->Args({2, 1})->Args({1, 1})->Args({0, 0})->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(Lines)->Args({2, 1})->Args({1, 1})->Args({0, 0})->UseRealTime()->Unit(
+    benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace millrace

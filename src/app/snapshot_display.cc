@@ -4,7 +4,6 @@
 
 #include <chrono>
 #include <cstdio>
-#include <map>
 
 #include "app/stage_loop.h"
 #include "app/text_table.h"
@@ -47,9 +46,8 @@ SnapshotDisplay::~SnapshotDisplay() {
 
 void SnapshotDisplay::Watch(std::stop_token stop) {
   using Clock = std::chrono::steady_clock;
-  std::map<std::string, int64_t> rows;  // of each table seen
-  int64_t total = 0;
-  double rate = 0;  // as of the last time that rows came
+  int64_t total = 0;  // rows of all tables
+  double rate = 0;    // as of the last time that rows came
   bool running = false;
   Clock::time_point started;
   size_t shown = 0;  // characters on the terminal's line
@@ -64,23 +62,23 @@ void SnapshotDisplay::Watch(std::stop_token stop) {
     const double seconds = std::chrono::duration<double>(Clock::now() - started).count();
     if (status.phase != capture::Phase::kSnapshot) {
       clear();
-      if (running) log::Info("capture", "the snapshot ended after {:.1f} s", seconds);
+      if (running) {
+        log::Info("capture", "the snapshot ended after {:.1f} s: {} rows of {} tables", seconds,
+                  GroupDigits(status.snapshot.total_rows), status.snapshot.tables_total);
+      }
       running = false;
       continue;
     }
     if (!running) {
       running = true;
       started = Clock::now();
-      rows.clear();
       total = 0;
       rate = 0;
       continue;
     }
     if (status.snapshot.table.empty()) continue;
-    int64_t& known = rows[status.snapshot.table];
-    if (status.snapshot.rows != known) {
-      total += status.snapshot.rows - known;
-      known = status.snapshot.rows;
+    if (status.snapshot.total_rows != total) {
+      total = status.snapshot.total_rows;
       rate = static_cast<double>(total) / seconds;
     }
     const std::string line = DescribeSnapshot(status.snapshot, rate);

@@ -8,17 +8,20 @@
 
 namespace millrace {
 
-// A blocking queue between two threads, bounded by the sum of its items' weights (bytes, usually), so that a fast producer
-// waits instead of filling memory. One item heavier than the bound still passes when the queue is empty.
+// A blocking queue between two threads, bounded by the sum of its items' weights (bytes, usually),
+// so that a fast producer waits instead of filling memory. One item heavier than the bound still
+// passes when the queue is empty.
 template <typename T>
 class BoundedQueue {
  public:
   explicit BoundedQueue(size_t max_weight) : max_weight_(max_weight) {}
 
-  // Blocks while full. False when stop was asked for or the queue was closed: the item was not taken.
+  // Blocks while full. False when stop was asked for or the queue was closed: the item was not
+  // taken.
   bool Push(T item, size_t weight, std::stop_token stop) {
     std::unique_lock lock(mutex_);
-    const bool room = changed_.wait(lock, stop, [&] { return closed_ || items_.empty() || weight_ + weight <= max_weight_; });
+    const bool room = changed_.wait(
+        lock, stop, [&] { return closed_ || items_.empty() || weight_ + weight <= max_weight_; });
     if (!room || closed_) return false;
     weight_ += weight;
     items_.push_back({std::move(item), weight});
@@ -26,7 +29,8 @@ class BoundedQueue {
     return true;
   }
 
-  // Blocks until an item is there, `timeout` passed (nullopt), stop was asked for (nullopt), or the queue is closed and empty.
+  // Blocks until an item is there, `timeout` passed (nullopt), stop was asked for (nullopt), or the
+  // queue is closed and empty.
   template <typename Duration>
   std::optional<T> Pop(Duration timeout, std::stop_token stop) {
     std::unique_lock lock(mutex_);

@@ -9,8 +9,8 @@
 
 namespace millrace {
 
-// A growable run of bytes that never zero-fills: the target of the hot paths' writers. Movable, not copyable. Grows by
-// doubling; Clear keeps the memory.
+// A growable run of bytes that never zero-fills: the target of the hot paths' writers. Movable, not
+// copyable. Grows by doubling; Clear keeps the memory.
 class ByteBuffer {
  public:
   ByteBuffer() = default;

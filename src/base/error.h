@@ -5,7 +5,8 @@
 
 namespace millrace {
 
-// A kind exists only where some caller acts differently on it; `PolicyOf` is the one table that says how.
+// A kind exists only where some caller acts differently on it; `PolicyOf` is the one table that
+// says how.
 enum class ErrorKind {
   kInvalidInput,    // configuration, SQL or a file that the user must change
   kNotFound,        // the named thing does not exist

@@ -68,8 +68,10 @@ Status PassFailpoint(std::string_view name) {
       raise(SIGSTOP);
       return {};
     }
-    if (point.action == "nospace") return Fail(ErrorKind::kOutOfSpace, "failpoint {}: no space left on device", name);
-    if (point.action == "unknown") return Fail(ErrorKind::kUnknownOutcome, "failpoint {}: outcome unknown", name);
+    if (point.action == "nospace")
+      return Fail(ErrorKind::kOutOfSpace, "failpoint {}: no space left on device", name);
+    if (point.action == "unknown")
+      return Fail(ErrorKind::kUnknownOutcome, "failpoint {}: outcome unknown", name);
     return Fail(ErrorKind::kUnavailable, "failpoint {}", name);
   }
   return {};

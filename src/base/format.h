@@ -1,6 +1,7 @@
 #pragma once
 
-// Stands in for <format>, which libstdc++ 12 lacks. The one third-party header that our headers may see.
+// Stands in for <format>, which libstdc++ 12 lacks. The one third-party header that our headers may
+// see.
 #include <fmt/format.h>
 
 #include <string>

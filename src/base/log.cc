@@ -8,10 +8,14 @@ namespace {
 
 spdlog::level::level_enum ToSpdlog(Level level) {
   switch (level) {
-    case Level::kDebug: return spdlog::level::debug;
-    case Level::kInfo:  return spdlog::level::info;
-    case Level::kWarn:  return spdlog::level::warn;
-    case Level::kError: return spdlog::level::err;
+    case Level::kDebug:
+      return spdlog::level::debug;
+    case Level::kInfo:
+      return spdlog::level::info;
+    case Level::kWarn:
+      return spdlog::level::warn;
+    case Level::kError:
+      return spdlog::level::err;
   }
   return spdlog::level::err;
 }
@@ -57,7 +61,8 @@ Result<Level> ParseLevel(std::string_view name) {
   if (name == "info") return Level::kInfo;
   if (name == "warn") return Level::kWarn;
   if (name == "error") return Level::kError;
-  return Fail(ErrorKind::kInvalidInput, "log level '{}' is not one of debug, info, warn, error", name);
+  return Fail(ErrorKind::kInvalidInput, "log level '{}' is not one of debug, info, warn, error",
+              name);
 }
 
 bool Enabled(Level level) { return Logger().should_log(ToSpdlog(level)); }

@@ -24,11 +24,13 @@ bool Enabled(Level level);
 // `component` is the folder that speaks: "capture", "bronze", "silver", ...
 template <typename... Args>
 void Debug(std::string_view component, fmt::format_string<Args...> pattern, Args&&... args) {
-  if (Enabled(Level::kDebug)) Write(Level::kDebug, component, Format(pattern, std::forward<Args>(args)...));
+  if (Enabled(Level::kDebug))
+    Write(Level::kDebug, component, Format(pattern, std::forward<Args>(args)...));
 }
 template <typename... Args>
 void Info(std::string_view component, fmt::format_string<Args...> pattern, Args&&... args) {
-  if (Enabled(Level::kInfo)) Write(Level::kInfo, component, Format(pattern, std::forward<Args>(args)...));
+  if (Enabled(Level::kInfo))
+    Write(Level::kInfo, component, Format(pattern, std::forward<Args>(args)...));
 }
 template <typename... Args>
 void Warn(std::string_view component, fmt::format_string<Args...> pattern, Args&&... args) {

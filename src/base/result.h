@@ -13,7 +13,8 @@ namespace millrace {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit by design
+  Result(T value)
+      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit by design
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT
 
   bool ok() const { return state_.index() == 0; }
@@ -54,15 +55,15 @@ using Status = Result<void>;
 #define MR_CONCAT(a, b) MR_CONCAT_(a, b)
 
 // Returns the error of `expr` (a Status or Result) from the enclosing function.
-#define MR_TRY(expr)                                  \
-  do {                                                \
-    auto&& mr_status = (expr);                        \
-    if (!mr_status.ok()) return mr_status.error();    \
+#define MR_TRY(expr)                               \
+  do {                                             \
+    auto&& mr_status = (expr);                     \
+    if (!mr_status.ok()) return mr_status.error(); \
   } while (false)
 
 // MR_ASSIGN(auto x, F()): x takes the value of F(), or the enclosing function returns its error.
 #define MR_ASSIGN(lhs, expr) MR_ASSIGN_(MR_CONCAT(mr_result_, __LINE__), lhs, expr)
-#define MR_ASSIGN_(tmp, lhs, expr)        \
-  auto tmp = (expr);                      \
-  if (!tmp.ok()) return tmp.error();      \
+#define MR_ASSIGN_(tmp, lhs, expr)   \
+  auto tmp = (expr);                 \
+  if (!tmp.ok()) return tmp.error(); \
   lhs = std::move(tmp).value()

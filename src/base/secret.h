@@ -5,7 +5,8 @@
 
 namespace millrace {
 
-// A value that must not reach logs, errors or JSON. It has no stream or format operator on purpose; Reveal() is easy to grep.
+// A value that must not reach logs, errors or JSON. It has no stream or format operator on purpose;
+// Reveal() is easy to grep.
 class Secret {
  public:
   Secret() = default;

@@ -43,8 +43,8 @@ std::string FormatTimestamp(Micros t) {
   }
   const CivilDate d = CivilFromDays(days);
   const int64_t seconds = rest / kMicrosPerSecond;
-  return Format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", d.year, d.month, d.day, seconds / 3600,
-                seconds / 60 % 60, seconds % 60, rest % kMicrosPerSecond);
+  return Format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", d.year, d.month, d.day,
+                seconds / 3600, seconds / 60 % 60, seconds % 60, rest % kMicrosPerSecond);
 }
 
 std::optional<Micros> ParseTimestamp(std::string_view text) {
@@ -59,7 +59,8 @@ std::optional<Micros> ParseTimestamp(std::string_view text) {
   };
   auto take = [&](char c) { return i < text.size() && text[i] == c ? (++i, true) : false; };
   int64_t year, month, day, hour = 0, minute = 0, second = 0, fraction = 0, offset = 0;
-  if (!digits(4, &year) || !take('-') || !digits(2, &month) || !take('-') || !digits(2, &day)) return {};
+  if (!digits(4, &year) || !take('-') || !digits(2, &month) || !take('-') || !digits(2, &day))
+    return {};
   if (month < 1 || month > 12 || day < 1 || day > 31) return {};
   if (take('T') || take(' ')) {
     if (!digits(2, &hour) || !take(':') || !digits(2, &minute)) return {};
@@ -86,7 +87,8 @@ std::optional<Micros> ParseTimestamp(std::string_view text) {
   }
   if (i != text.size()) return {};
   const int64_t days = DaysFromCivil({year, static_cast<int>(month), static_cast<int>(day)});
-  return days * kMicrosPerDay + (hour * 3600 + minute * 60 + second - offset) * kMicrosPerSecond + fraction;
+  return days * kMicrosPerDay + (hour * 3600 + minute * 60 + second - offset) * kMicrosPerSecond +
+         fraction;
 }
 
 }  // namespace millrace

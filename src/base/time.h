@@ -28,7 +28,8 @@ CivilDate CivilFromDays(int64_t days);
 
 // "2026-11-24T22:38:39.000123Z", always six fraction digits.
 std::string FormatTimestamp(Micros t);
-// Takes "2026-11-24", "2026-11-24 22:38:39[.f]" or with 'T', and an optional "Z" or "+hh[:mm]"; UTC when none is given.
+// Takes "2026-11-24", "2026-11-24 22:38:39[.f]" or with 'T', and an optional "Z" or "+hh[:mm]"; UTC
+// when none is given.
 std::optional<Micros> ParseTimestamp(std::string_view text);
 
 }  // namespace millrace

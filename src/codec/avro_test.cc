@@ -154,8 +154,8 @@ TEST(Avro, OtherWritersBlocksAreRead) {
 }
 
 TEST(Avro, RecursiveSchemasAreRefused) {
-  const json::Value schema = ParseJson(
-      R"({"type":"record","name":"r","fields":[{"name":"next","type":["null","r"]}]})");
+  const json::Value schema =
+      ParseJson(R"({"type":"record","name":"r","fields":[{"name":"next","type":["null","r"]}]})");
   const auto writer = Writer::New(schema, {});
   ASSERT_FALSE(writer.ok());
   EXPECT_EQ(writer.error().kind(), ErrorKind::kCorrupt);

@@ -9,10 +9,13 @@ namespace millrace {
 namespace {
 
 TEST(Json, KeepsMemberOrderAnd64BitIntegers) {
-  const std::string text = R"({"z":9223372036854775807,"a":18446744073709551615,"n":-1,"f":1.5,"s":"\u00e9\n","l":[true,null]})";
+  const std::string text =
+      R"({"z":9223372036854775807,"a":18446744073709551615,"n":-1,"f":1.5,"s":"\u00e9\n","l":[true,null]})";
   auto value = json::Parse(text, "test");
   ASSERT_TRUE(value.ok());
-  EXPECT_EQ(json::Write(*value), "{\"z\":9223372036854775807,\"a\":18446744073709551615,\"n\":-1,\"f\":1.5,\"s\":\"é\\n\",\"l\":[true,null]}");
+  EXPECT_EQ(json::Write(*value),
+            "{\"z\":9223372036854775807,\"a\":18446744073709551615,\"n\":-1,\"f\":1.5,\"s\":"
+            "\"é\\n\",\"l\":[true,null]}");
 }
 
 TEST(Json, SaysWhatIsWrong) {
@@ -102,7 +105,8 @@ TEST(Compression, RoundTripsAndDetectsDamage) {
     ByteBuffer stored;
     for (int frame = 0; frame < 2; ++frame) {  // two frames, one after another
       (*compressor)->Reset();
-      for (size_t i = 0; i < text.size(); i += 10000) ASSERT_TRUE((*compressor)->Write(std::string_view(text).substr(i, 10000), stored).ok());
+      for (size_t i = 0; i < text.size(); i += 10000)
+        ASSERT_TRUE((*compressor)->Write(std::string_view(text).substr(i, 10000), stored).ok());
       ASSERT_TRUE((*compressor)->Finish(stored).ok());
     }
     ByteBuffer back;
@@ -110,7 +114,8 @@ TEST(Compression, RoundTripsAndDetectsDamage) {
     EXPECT_EQ(back.view(), text + text);
     if (c == Compression::kNone) continue;
     back.Clear();
-    EXPECT_EQ(Decompress(c, stored.view().substr(0, stored.size() - 3), back).error().kind(), ErrorKind::kCorrupt);
+    EXPECT_EQ(Decompress(c, stored.view().substr(0, stored.size() - 3), back).error().kind(),
+              ErrorKind::kCorrupt);
     std::string damaged(stored.view());
     damaged[damaged.size() / 2] = static_cast<char>(damaged[damaged.size() / 2] ^ 0x40);
     back.Clear();

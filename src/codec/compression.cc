@@ -16,18 +16,24 @@ Result<Compression> ParseCompression(std::string_view name) {
 
 std::string_view CompressionName(Compression c) {
   switch (c) {
-    case Compression::kNone: return "none";
-    case Compression::kGzip: return "gzip";
-    case Compression::kZstd: return "zstd";
+    case Compression::kNone:
+      return "none";
+    case Compression::kGzip:
+      return "gzip";
+    case Compression::kZstd:
+      return "zstd";
   }
   return "none";
 }
 
 std::string_view CompressionSuffix(Compression c) {
   switch (c) {
-    case Compression::kNone: return "";
-    case Compression::kGzip: return ".gz";
-    case Compression::kZstd: return ".zst";
+    case Compression::kNone:
+      return "";
+    case Compression::kGzip:
+      return ".gz";
+    case Compression::kZstd:
+      return ".zst";
   }
   return "";
 }
@@ -64,7 +70,8 @@ class ZstdCompressor final : public Compressor {
       const size_t room = ZSTD_CStreamOutSize();
       ZSTD_outBuffer output{out.Space(room), room, 0};
       const size_t left = ZSTD_compressStream2(context_, &output, &input, directive);
-      if (ZSTD_isError(left)) return Fail(ErrorKind::kInternal, "zstd: {}", ZSTD_getErrorName(left));
+      if (ZSTD_isError(left))
+        return Fail(ErrorKind::kInternal, "zstd: {}", ZSTD_getErrorName(left));
       out.Advance(output.pos);
       const bool done = directive == ZSTD_e_end ? left == 0 : input.pos == input.size;
       if (done) return {};
@@ -81,7 +88,9 @@ class GzipCompressor final : public Compressor {
   }
   ~GzipCompressor() override { deflateEnd(&stream_); }
 
-  Status Write(std::string_view input, ByteBuffer& out) override { return Drive(input, Z_NO_FLUSH, out); }
+  Status Write(std::string_view input, ByteBuffer& out) override {
+    return Drive(input, Z_NO_FLUSH, out);
+  }
   Status Finish(ByteBuffer& out) override { return Drive({}, Z_FINISH, out); }
   void Reset() override { deflateReset(&stream_); }
 
@@ -130,7 +139,8 @@ Status DecompressZstd(std::string_view input, ByteBuffer& out) {
 // window_bits: 15 + 32 detects gzip and zlib headers, -15 is raw deflate.
 Status Inflate(std::string_view input, int window_bits, ByteBuffer& out) {
   z_stream stream{};
-  if (inflateInit2(&stream, window_bits) != Z_OK) return Fail(ErrorKind::kInternal, "zlib: inflateInit failed");
+  if (inflateInit2(&stream, window_bits) != Z_OK)
+    return Fail(ErrorKind::kInternal, "zlib: inflateInit failed");
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(input.data()));
   stream.avail_in = static_cast<uInt>(input.size());
   Status result;
@@ -141,10 +151,12 @@ Status Inflate(std::string_view input, int window_bits, ByteBuffer& out) {
     const int status = inflate(&stream, Z_NO_FLUSH);
     out.Advance(kRoom - stream.avail_out);
     if (status == Z_STREAM_END) {
-      if (stream.avail_in == 0 || window_bits < 0) break;  // raw deflate is one stream, whatever follows
+      if (stream.avail_in == 0 || window_bits < 0)
+        break;                // raw deflate is one stream, whatever follows
       inflateReset(&stream);  // the next gzip member
     } else if (status != Z_OK) {
-      result = Fail(ErrorKind::kCorrupt, "zlib: {}", stream.msg != nullptr ? stream.msg : "the stream is cut short");
+      result = Fail(ErrorKind::kCorrupt, "zlib: {}",
+                    stream.msg != nullptr ? stream.msg : "the stream is cut short");
       break;
     }
   }
@@ -159,11 +171,13 @@ Result<std::unique_ptr<Compressor>> NewCompressor(Compression c, int level) {
     case Compression::kNone:
       return std::unique_ptr<Compressor>(new Copier);
     case Compression::kGzip:
-      if (level < 1 || level > 9) return Fail(ErrorKind::kInvalidInput, "gzip level {} is not within 1..9", level);
+      if (level < 1 || level > 9)
+        return Fail(ErrorKind::kInvalidInput, "gzip level {} is not within 1..9", level);
       return std::unique_ptr<Compressor>(new GzipCompressor(level));
     case Compression::kZstd:
       if (level < 1 || level > ZSTD_maxCLevel()) {
-        return Fail(ErrorKind::kInvalidInput, "zstd level {} is not within 1..{}", level, ZSTD_maxCLevel());
+        return Fail(ErrorKind::kInvalidInput, "zstd level {} is not within 1..{}", level,
+                    ZSTD_maxCLevel());
       }
       return std::unique_ptr<Compressor>(new ZstdCompressor(level));
   }
@@ -172,7 +186,9 @@ Result<std::unique_ptr<Compressor>> NewCompressor(Compression c, int level) {
 
 Status Decompress(Compression c, std::string_view input, ByteBuffer& out) {
   switch (c) {
-    case Compression::kNone: out.Append(input); return {};
+    case Compression::kNone:
+      out.Append(input);
+      return {};
     case Compression::kGzip:
       if (input.empty()) return Fail(ErrorKind::kCorrupt, "gzip: empty input");
       return Inflate(input, 15 + 32, out);

@@ -14,10 +14,14 @@ struct Sha256::State {
   ~State() { EVP_MD_CTX_free(context); }
 };
 
-Sha256::Sha256() : state_(std::make_unique<State>()) { EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr); }
+Sha256::Sha256() : state_(std::make_unique<State>()) {
+  EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr);
+}
 Sha256::~Sha256() = default;
 
-void Sha256::Add(std::string_view bytes) { EVP_DigestUpdate(state_->context, bytes.data(), bytes.size()); }
+void Sha256::Add(std::string_view bytes) {
+  EVP_DigestUpdate(state_->context, bytes.data(), bytes.size());
+}
 
 std::string Sha256::FinishHex() {
   unsigned char digest[EVP_MAX_MD_SIZE];
@@ -43,7 +47,8 @@ uint32_t Murmur3(std::string_view bytes) {
     h = std::rotl(h, 13) * 5 + 0xe6546b64;
   }
   uint32_t k = 0;
-  for (size_t i = bytes.size(); i > blocks * 4; --i) k = k << 8 | static_cast<unsigned char>(bytes[i - 1]);
+  for (size_t i = bytes.size(); i > blocks * 4; --i)
+    k = k << 8 | static_cast<unsigned char>(bytes[i - 1]);
   h ^= std::rotl(k * kC1, 15) * kC2;
   h ^= static_cast<uint32_t>(bytes.size());
   h ^= h >> 16;

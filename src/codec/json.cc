@@ -50,7 +50,8 @@ Value& Value::Set(std::string_view key, Value value) {
 namespace {
 
 Error Mismatch(std::string_view key, std::string_view wanted, bool present) {
-  if (!present) return Fail(ErrorKind::kCorrupt, "member '{}' is missing ({} expected)", key, wanted);
+  if (!present)
+    return Fail(ErrorKind::kCorrupt, "member '{}' is missing ({} expected)", key, wanted);
   return Fail(ErrorKind::kCorrupt, "member '{}' is not of type {}", key, wanted);
 }
 
@@ -112,15 +113,22 @@ Value FromElement(simdjson::dom::element element) {
       Value::Object members;
       const simdjson::dom::object object = element.get_object().value_unsafe();
       members.reserve(object.size());
-      for (const auto& member : object) members.emplace_back(std::string(member.key), FromElement(member.value));
+      for (const auto& member : object)
+        members.emplace_back(std::string(member.key), FromElement(member.value));
       return Value(std::move(members));
     }
-    case simdjson::dom::element_type::INT64: return Value(element.get_int64().value_unsafe());
-    case simdjson::dom::element_type::UINT64: return Value(element.get_uint64().value_unsafe());
-    case simdjson::dom::element_type::DOUBLE: return Value(element.get_double().value_unsafe());
-    case simdjson::dom::element_type::STRING: return Value(element.get_string().value_unsafe());
-    case simdjson::dom::element_type::BOOL: return Value(element.get_bool().value_unsafe());
-    case simdjson::dom::element_type::NULL_VALUE: return Value();
+    case simdjson::dom::element_type::INT64:
+      return Value(element.get_int64().value_unsafe());
+    case simdjson::dom::element_type::UINT64:
+      return Value(element.get_uint64().value_unsafe());
+    case simdjson::dom::element_type::DOUBLE:
+      return Value(element.get_double().value_unsafe());
+    case simdjson::dom::element_type::STRING:
+      return Value(element.get_string().value_unsafe());
+    case simdjson::dom::element_type::BOOL:
+      return Value(element.get_bool().value_unsafe());
+    case simdjson::dom::element_type::NULL_VALUE:
+      return Value();
   }
   return Value();
 }
@@ -190,7 +198,8 @@ Result<Value> Parse(std::string_view text, std::string_view what) {
   simdjson::dom::parser parser;
   simdjson::dom::element root;
   if (const auto error = parser.parse(text.data(), text.size()).get(root)) {
-    return Fail(ErrorKind::kCorrupt, "{}: not valid JSON: {}", what, simdjson::error_message(error));
+    return Fail(ErrorKind::kCorrupt, "{}: not valid JSON: {}", what,
+                simdjson::error_message(error));
   }
   return FromElement(root);
 }

@@ -18,7 +18,8 @@ std::string Checksum(std::string_view body) { return Sha256Hex(body).substr(0, k
 std::string Seal(json::Value members) {
   json::Value sealed;
   sealed.Set("format_version", kFormatVersion);
-  for (json::Value::Member& member : members.AsObject()) sealed.Set(member.first, std::move(member.second));
+  for (json::Value::Member& member : members.AsObject())
+    sealed.Set(member.first, std::move(member.second));
   std::string text = json::Write(sealed);
   text.pop_back();  // the closing brace
   const std::string checksum = Checksum(text);
@@ -31,13 +32,16 @@ Result<json::Value> Unseal(std::string_view line, std::string_view what) {
   const size_t body = line.size() < kTail ? 0 : line.size() - kTail;
   if (body == 0 || line.substr(body, kBefore.size()) != kBefore || !line.ends_with(kBehind) ||
       line.substr(body + kBefore.size(), kHexDigits) != Checksum(line.substr(0, body))) {
-    return Fail(ErrorKind::kCorrupt, "{}: the bytes do not match their checksum; restore the object from a backup", what);
+    return Fail(ErrorKind::kCorrupt,
+                "{}: the bytes do not match their checksum; restore the object from a backup",
+                what);
   }
   MR_ASSIGN(json::Value value, json::Parse(line, what));
   MR_ASSIGN(const int64_t version, value.Int("format_version"));
   if (version > kFormatVersion) {
-    return Fail(ErrorKind::kUnsupported, "{}: format version {} is newer than this program knows ({}); upgrade millrace", what,
-                version, kFormatVersion);
+    return Fail(ErrorKind::kUnsupported,
+                "{}: format version {} is newer than this program knows ({}); upgrade millrace",
+                what, version, kFormatVersion);
   }
   return value;
 }
@@ -52,11 +56,13 @@ json::Value SnapshotName(SnapshotState state) {
 
 std::string EncodeCommit(const BronzeCommit& commit) { return Seal(ToJson(commit)); }
 
-Result<BronzeCommit> DecodeCommit(std::string_view line, int64_t expected_number, std::string_view what) {
+Result<BronzeCommit> DecodeCommit(std::string_view line, int64_t expected_number,
+                                  std::string_view what) {
   MR_ASSIGN(const json::Value value, Unseal(line, what));
   MR_ASSIGN(BronzeCommit commit, BronzeCommitFromJson(value, what));
   if (commit.number != expected_number) {
-    return Fail(ErrorKind::kCorrupt, "{}: holds commit {}, not {}", what, commit.number, expected_number);
+    return Fail(ErrorKind::kCorrupt, "{}: holds commit {}, not {}", what, commit.number,
+                expected_number);
   }
   return commit;
 }
@@ -108,7 +114,8 @@ Result<State> DecodeState(std::string_view line, std::string_view what) {
     return Fail(ErrorKind::kCorrupt, "{}: member 'next_offsets' is missing or no object", what);
   }
   for (const auto& [topic, next] : offsets->AsObject()) {
-    if (!next.is_integer()) return Fail(ErrorKind::kCorrupt, "{}: next offset of '{}' is no integer", what, topic);
+    if (!next.is_integer())
+      return Fail(ErrorKind::kCorrupt, "{}: next offset of '{}' is no integer", what, topic);
     state.next_offsets[topic] = next.AsInt();
   }
   if (const json::Value* claims = value.Find("claims"); claims != nullptr && claims->is_array()) {
@@ -140,20 +147,24 @@ Status Fold(const BronzeCommit& commit, State& state) {
     return Fail(ErrorKind::kCorrupt, "commit {} follows commit {}", commit.number, state.number);
   }
   if (commit.epoch < state.epoch) {
-    return Fail(ErrorKind::kCorrupt, "commit {} has epoch {}, after epoch {}", commit.number, commit.epoch, state.epoch);
+    return Fail(ErrorKind::kCorrupt, "commit {} has epoch {}, after epoch {}", commit.number,
+                commit.epoch, state.epoch);
   }
   for (const BronzeFile& file : commit.files) {
     const auto known = state.next_offsets.find(file.topic);
     const int64_t next = known == state.next_offsets.end() ? 0 : known->second;
-    if (file.first_offset != next || file.last_offset - file.first_offset + 1 != file.records || file.records <= 0) {
-      return Fail(ErrorKind::kCorrupt, "commit {}: '{}' holds offsets {} to {}, and {} is next in its topic", commit.number,
-                  file.path, file.first_offset, file.last_offset, next);
+    if (file.first_offset != next || file.last_offset - file.first_offset + 1 != file.records ||
+        file.records <= 0) {
+      return Fail(ErrorKind::kCorrupt,
+                  "commit {}: '{}' holds offsets {} to {}, and {} is next in its topic",
+                  commit.number, file.path, file.first_offset, file.last_offset, next);
     }
     state.next_offsets[file.topic] = file.last_offset + 1;
   }
   if (commit.epoch > state.epoch) {
     if (state.claims.size() == kKeptClaims) state.claims.erase(state.claims.begin());
-    state.claims.push_back({commit.epoch, commit.number, commit.position ? commit.position->commit_time : 0});
+    state.claims.push_back(
+        {commit.epoch, commit.number, commit.position ? commit.position->commit_time : 0});
   }
   state.number = commit.number;
   state.epoch = commit.epoch;

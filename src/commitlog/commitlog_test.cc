@@ -53,9 +53,7 @@ BronzeCommit Next(const State& state, int64_t records) {
   return commit;
 }
 
-void ExpectSame(const State& a, const State& b) {
-  EXPECT_EQ(EncodeState(a), EncodeState(b));
-}
+void ExpectSame(const State& a, const State& b) { EXPECT_EQ(EncodeState(a), EncodeState(b)); }
 
 TEST(CommitLog, AnEmptyLogIsState0) {
   MemoryStore store;
@@ -103,8 +101,10 @@ TEST(CommitLog, AWriterThatWakesUpLateIsFencedAndShowsNothing) {
 TEST(CommitLog, AnotherSourceOrSlotIsRefused) {
   Log log;
   log.Open();
-  EXPECT_EQ(Writer::Open(log.store, log.clock, "other", "millrace").error().kind(), ErrorKind::kInvalidInput);
-  EXPECT_EQ(Writer::Open(log.store, log.clock, "shop", "other").error().kind(), ErrorKind::kInvalidInput);
+  EXPECT_EQ(Writer::Open(log.store, log.clock, "other", "millrace").error().kind(),
+            ErrorKind::kInvalidInput);
+  EXPECT_EQ(Writer::Open(log.store, log.clock, "shop", "other").error().kind(),
+            ErrorKind::kInvalidInput);
 }
 
 TEST(CommitLog, FilesMustContinueTheirTopic) {
@@ -178,10 +178,13 @@ TEST(CommitLog, UnknownMembersPassAndNewerFormatsDoNot) {
     body.replace(body.find(from), from.size(), to);
     return body + ",\"checksum\":\"" + Sha256Hex(body).substr(0, 16) + "\"}";
   };
-  const auto later = DecodeCommit(reseal("\"number\"", "\"novelty\":[1,{\"x\":2}],\"number\""), 1, "x");
+  const auto later =
+      DecodeCommit(reseal("\"number\"", "\"novelty\":[1,{\"x\":2}],\"number\""), 1, "x");
   ASSERT_TRUE(later.ok()) << Why(later);
   EXPECT_EQ(later->source, "shop");
-  EXPECT_EQ(DecodeCommit(reseal("\"format_version\":1", "\"format_version\":2"), 1, "x").error().kind(), ErrorKind::kUnsupported);
+  EXPECT_EQ(
+      DecodeCommit(reseal("\"format_version\":1", "\"format_version\":2"), 1, "x").error().kind(),
+      ErrorKind::kUnsupported);
 }
 
 TEST(CommitLog, LookingForNewCommitsDoesNotList) {
@@ -226,7 +229,8 @@ TEST(RollUp, RecoverAndReadAfterSeeTheSameLogWithAndWithoutCommits) {
       at = part->back().number;
     }
     ASSERT_EQ(got.size(), static_cast<size_t>(30 - from));
-    for (size_t i = 0; i + static_cast<size_t>(from) < before.size(); ++i) EXPECT_EQ(got[i], before[i + static_cast<size_t>(from)]);
+    for (size_t i = 0; i + static_cast<size_t>(from) < before.size(); ++i)
+      EXPECT_EQ(got[i], before[i + static_cast<size_t>(from)]);
   }
   Writer second = log.Open();
   ASSERT_TRUE(second.Append(Next(second.state(), 2)).ok());
@@ -240,10 +244,12 @@ TEST(RollUp, YoungCommitsStay) {
     ASSERT_TRUE(writer.Append(Next(writer.state(), 1)).ok());
     ASSERT_TRUE(writer.MaybeRollUp(10).ok());
   }
-  for (int64_t number = 1; number <= 41; ++number) EXPECT_TRUE(log.store.Head(CommitPath(number)).ok()) << number;
+  for (int64_t number = 1; number <= 41; ++number)
+    EXPECT_TRUE(log.store.Head(CommitPath(number)).ok()) << number;
 }
 
-// A writer that slept so long that the commits which fenced it were deleted: its put finds the number free.
+// A writer that slept so long that the commits which fenced it were deleted: its put finds the
+// number free.
 TEST(RollUp, ASleeperBehindTheRollUpIsFenced) {
   Log log;
   Writer sleeper = log.Open();
@@ -333,7 +339,8 @@ TEST(Orphans, OnlyUnnamedFilesOfOlderEpochsGo) {
   const std::string orphan = BronzeFilePath(kTopic, 0, 3, 1, 8, 0, Compression::kZstd);
   const std::string current = BronzeFilePath(kTopic, 0, 3, 2, 9, 0, Compression::kZstd);
   const std::string young = BronzeFilePath(kTopic, 0, 4, 1, 9, 0, Compression::kZstd);
-  for (const std::string& path : {orphan, current, young}) ASSERT_TRUE(log.store.Put(path, "x").ok());
+  for (const std::string& path : {orphan, current, young})
+    ASSERT_TRUE(log.store.Put(path, "x").ok());
   ASSERT_TRUE(log.store.Put("notes/read-me.txt", "not ours").ok());
   log.store.set_modified_at(young, log.clock.Now());
   ASSERT_TRUE(writer.Append(named).ok());
@@ -342,12 +349,14 @@ TEST(Orphans, OnlyUnnamedFilesOfOlderEpochsGo) {
   ASSERT_TRUE(removed.ok()) << Why(removed);
   EXPECT_EQ(*removed, 1);
   EXPECT_FALSE(log.store.Head(orphan).ok());
-  for (const std::string& path : {named.files.front().path, current, young, std::string("notes/read-me.txt")}) {
+  for (const std::string& path :
+       {named.files.front().path, current, young, std::string("notes/read-me.txt")}) {
     EXPECT_TRUE(log.store.Head(path).ok()) << path;
   }
 }
 
-// A year of Bronze before it must not make a start slow: only the days and commits since the last writers' claims are looked at.
+// A year of Bronze before it must not make a start slow: only the days and commits since the last
+// writers' claims are looked at.
 TEST(Orphans, TheSearchLeavesOldDaysAlone) {
   Log log;
   ASSERT_TRUE(WriteSchema(log.store, kTopic, {}).ok());
@@ -355,13 +364,15 @@ TEST(Orphans, TheSearchLeavesOldDaysAlone) {
   constexpr Micros kNew = kOld + 100 * kMicrosPerDay;
   const auto append = [&](Writer& writer, Micros time) {
     BronzeCommit commit = Next(writer.state(), 1);
-    commit.files.front().path = BronzeFilePath(kTopic, 0, commit.files.front().first_offset, writer.epoch(), 7, time, Compression::kZstd);
+    commit.files.front().path = BronzeFilePath(kTopic, 0, commit.files.front().first_offset,
+                                               writer.epoch(), 7, time, Compression::kZstd);
     commit.position->commit_time = time;
     ASSERT_TRUE(log.store.Put(commit.files.front().path, "x").ok());
     ASSERT_TRUE(writer.Append(commit).ok());
   };
   const auto leave = [&](const Writer& writer, Micros time) {
-    const std::string path = BronzeFilePath(kTopic, 0, 999, writer.epoch(), 8, time, Compression::kZstd);
+    const std::string path =
+        BronzeFilePath(kTopic, 0, 999, writer.epoch(), 8, time, Compression::kZstd);
     EXPECT_TRUE(log.store.Put(path, "x").ok());
     return path;
   };
@@ -372,7 +383,8 @@ TEST(Orphans, TheSearchLeavesOldDaysAlone) {
     old_files.push_back(leave(writer, kOld + i));
   }
   // While the log's whole history is within the kept claims, all of it is searched.
-  ASSERT_EQ(*RemoveOrphans(log.store, log.clock, 0), 2);  // the newest writer's own is not an orphan
+  ASSERT_EQ(*RemoveOrphans(log.store, log.clock, 0),
+            2);  // the newest writer's own is not an orphan
   for (size_t i = 0; i < kKeptClaims + 1; ++i) {
     Writer writer = log.Open();
     append(writer, kNew + static_cast<Micros>(i));
@@ -383,7 +395,8 @@ TEST(Orphans, TheSearchLeavesOldDaysAlone) {
   EXPECT_EQ(removed, static_cast<int64_t>(kKeptClaims) - 1);
   EXPECT_FALSE(log.store.Head(new_files[1]).ok());
   EXPECT_TRUE(log.store.Head(new_files.back()).ok());
-  EXPECT_TRUE(log.store.Head(old_files[2]).ok());  // of a writer that is no longer kept: costs room, nothing else
+  EXPECT_TRUE(log.store.Head(old_files[2])
+                  .ok());  // of a writer that is no longer kept: costs room, nothing else
   Writer writer = log.Open();
   ASSERT_TRUE(writer.MaybeRollUp(1).ok());
   ExpectSame(*Recover(log.store), writer.state());

@@ -13,7 +13,8 @@
 namespace millrace::commitlog {
 namespace {
 
-// The epoch in "<topic>/<day>/<hour>/<topic>+<partition>+<offset>+<epoch>-<random>.jsonl...", or nullopt when it is no data object.
+// The epoch in "<topic>/<day>/<hour>/<topic>+<partition>+<offset>+<epoch>-<random>.jsonl...", or
+// nullopt when it is no data object.
 std::optional<int64_t> EpochOf(std::string_view path) {
   const size_t plus = path.rfind('+');
   const size_t dash = path.find('-', plus == std::string_view::npos ? path.size() : plus);
@@ -33,10 +34,11 @@ Result<std::set<std::string>> Topics(ObjectStore& store) {
   return topics;
 }
 
-// The day from which on a writer that claimed its epoch then wrote, as the objects' paths have it; empty when that is not known. Commit
-// times may run backwards a little.
+// The day from which on a writer that claimed its epoch then wrote, as the objects' paths have it;
+// empty when that is not known. Commit times may run backwards a little.
 std::string FirstDay(const Claim& claim) {
-  return claim.commit_time == 0 ? "" : FormatTimestamp(claim.commit_time - kMicrosPerDay).substr(0, 10);
+  return claim.commit_time == 0 ? ""
+                                : FormatTimestamp(claim.commit_time - kMicrosPerDay).substr(0, 10);
 }
 
 }  // namespace
@@ -49,7 +51,8 @@ Result<int64_t> RemoveOrphans(ObjectStore& store, const Clock& clock, Micros gra
   MR_ASSIGN(const std::set<std::string> topics, Topics(store));
   std::unordered_map<std::string, int64_t> candidates;  // path to size
   for (const std::string& topic : topics) {
-    MR_ASSIGN(const std::vector<ObjectInfo> objects, store.List(topic + "/", day.empty() ? "" : topic + "/" + day));
+    MR_ASSIGN(const std::vector<ObjectInfo> objects,
+              store.List(topic + "/", day.empty() ? "" : topic + "/" + day));
     for (const ObjectInfo& object : objects) {
       const auto epoch = EpochOf(object.path);
       const bool by_older = epoch && *epoch >= first.epoch && *epoch < state.epoch;
@@ -57,10 +60,12 @@ Result<int64_t> RemoveOrphans(ObjectStore& store, const Clock& clock, Micros gra
     }
   }
   // A writer's commits name its own files only, so those since the first claim tell.
-  for (int64_t number = std::max<int64_t>(0, first.number - 1); number < state.number && !candidates.empty();) {
+  for (int64_t number = std::max<int64_t>(0, first.number - 1);
+       number < state.number && !candidates.empty();) {
     MR_ASSIGN(const std::vector<BronzeCommit> commits, ReadAfter(store, number, 1000));
     if (commits.empty()) {  // never take a file for an orphan on the word of half a log
-      return Fail(ErrorKind::kCorrupt, "the log of commits ends at {} instead of {}", number, state.number);
+      return Fail(ErrorKind::kCorrupt, "the log of commits ends at {} instead of {}", number,
+                  state.number);
     }
     for (const BronzeCommit& commit : commits) {
       for (const BronzeFile& file : commit.files) candidates.erase(file.path);
@@ -73,7 +78,9 @@ Result<int64_t> RemoveOrphans(ObjectStore& store, const Clock& clock, Micros gra
     bytes += size;
   }
   const auto removed = static_cast<int64_t>(candidates.size());
-  if (removed > 0) log::Info("commitlog", "removed {} data objects ({} bytes) that no commit names", removed, bytes);
+  if (removed > 0)
+    log::Info("commitlog", "removed {} data objects ({} bytes) that no commit names", removed,
+              bytes);
   return removed;
 }
 

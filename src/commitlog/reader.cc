@@ -15,10 +15,13 @@ Result<BronzeCommit> ReadCommit(ObjectStore& store, int64_t number) {
   return DecodeCommit(text.view(), number, path);
 }
 
-bool IsNotFound(const Status& status) { return !status.ok() && status.error().kind() == ErrorKind::kNotFound; }
+bool IsNotFound(const Status& status) {
+  return !status.ok() && status.error().kind() == ErrorKind::kNotFound;
+}
 
 Error MissingCommit(int64_t number) {
-  return Fail(ErrorKind::kCorrupt, "commit {} is missing from the log; restore '{}' from a backup", number, CommitPath(number));
+  return Fail(ErrorKind::kCorrupt, "commit {} is missing from the log; restore '{}' from a backup",
+              number, CommitPath(number));
 }
 
 // Whether `number` is not there although its successor is: an error. False: the log ends before it.
@@ -35,7 +38,8 @@ Result<bool> IsGap(ObjectStore& store, int64_t number) {
   return false;
 }
 
-// What a commit that is not there means: the end of the log (false), or an old commit whose roll-up has to be read (true).
+// What a commit that is not there means: the end of the log (false), or an old commit whose roll-up
+// has to be read (true).
 Result<bool> IsRolledUp(ObjectStore& store, int64_t number) {
   if (number > 1) {
     // Commits vanish oldest first, so the one before would be gone too.
@@ -59,7 +63,8 @@ Result<State> Recover(ObjectStore& store) {
     MR_ASSIGN(RollUp newest, ReadRollUp(store, roll_ups.back()));
     state = std::move(newest.state);
   }
-  MR_ASSIGN(const auto commits, store.List("_commits/0", state.number == 0 ? "" : CommitPath(state.number)));
+  MR_ASSIGN(const auto commits,
+            store.List("_commits/0", state.number == 0 ? "" : CommitPath(state.number)));
   for (const ObjectInfo& object : commits) {
     const int64_t number = state.number + 1;
     if (object.path != CommitPath(number)) return MissingCommit(number);
@@ -98,12 +103,17 @@ Result<std::vector<BronzeCommit>> ReadAfter(ObjectStore& store, int64_t number, 
 Status ReadFile(ObjectStore& store, const BronzeFile& file, ByteBuffer& out) {
   ByteBuffer stored;
   if (const Status got = store.Get(file.path, stored); IsNotFound(got)) {
-    return Fail(ErrorKind::kCorrupt, "'{}' is named by a commit and missing; restore it from a backup", file.path);
+    return Fail(ErrorKind::kCorrupt,
+                "'{}' is named by a commit and missing; restore it from a backup", file.path);
   } else if (!got.ok()) {
     return got;
   }
-  if (static_cast<int64_t>(stored.size()) != file.bytes || Sha256Hex(stored.view()) != file.sha256) {
-    return Fail(ErrorKind::kCorrupt, "'{}' has not the size and checksum that its commit names; restore it from a backup", file.path);
+  if (static_cast<int64_t>(stored.size()) != file.bytes ||
+      Sha256Hex(stored.view()) != file.sha256) {
+    return Fail(
+        ErrorKind::kCorrupt,
+        "'{}' has not the size and checksum that its commit names; restore it from a backup",
+        file.path);
   }
   if (const Status decoded = Decompress(file.compression, stored.view(), out); !decoded.ok()) {
     return decoded.error().Wrap("'" + file.path + "'");
@@ -111,12 +121,14 @@ Status ReadFile(ObjectStore& store, const BronzeFile& file, ByteBuffer& out) {
   return {};
 }
 
-Result<TableSchema> ReadSchema(ObjectStore& store, const std::string& topic, const std::string& fingerprint) {
+Result<TableSchema> ReadSchema(ObjectStore& store, const std::string& topic,
+                               const std::string& fingerprint) {
   const std::string path = SchemaPath(topic, fingerprint);
   ByteBuffer text;
   MR_TRY(store.Get(path, text));
   if (Sha256Hex(text.view()).substr(0, fingerprint.size()) != fingerprint) {
-    return Fail(ErrorKind::kCorrupt, "'{}' does not have the fingerprint in its name; restore it from a backup", path);
+    return Fail(ErrorKind::kCorrupt,
+                "'{}' does not have the fingerprint in its name; restore it from a backup", path);
   }
   MR_ASSIGN(const json::Value value, json::Parse(text.view(), path));
   return TableSchemaFromJson(value);
@@ -130,7 +142,8 @@ Status WriteSchema(ObjectStore& store, const std::string& topic, const TableSche
 Status PutOnce(ObjectStore& store, const std::string& path, std::string_view bytes) {
   Status put = store.PutIfAbsent(path, bytes);
   // Should the first have happened after all, the second finds it and knows it to be durable.
-  if (!put.ok() && put.error().kind() == ErrorKind::kUnknownOutcome) put = store.PutIfAbsent(path, bytes);
+  if (!put.ok() && put.error().kind() == ErrorKind::kUnknownOutcome)
+    put = store.PutIfAbsent(path, bytes);
   if (!put.ok() && put.error().kind() == ErrorKind::kAlreadyExists) return {};
   return put;
 }

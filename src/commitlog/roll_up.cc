@@ -19,11 +19,13 @@ std::string RollUpPath(int64_t to) { return Format("{}{:020}{}", kPrefix, to, kS
 
 std::optional<int64_t> RollUpNumber(std::string_view path) {
   if (!path.starts_with(kPrefix) || !path.ends_with(kSuffix)) return std::nullopt;
-  return ParseInt<int64_t>(path.substr(kPrefix.size(), path.size() - kPrefix.size() - kSuffix.size()));
+  return ParseInt<int64_t>(
+      path.substr(kPrefix.size(), path.size() - kPrefix.size() - kSuffix.size()));
 }
 
 Result<std::vector<int64_t>> ListRollUps(ObjectStore& store, int64_t after) {
-  MR_ASSIGN(const auto objects, store.List(std::string(kPrefix), after == 0 ? "" : RollUpPath(after)));
+  MR_ASSIGN(const auto objects,
+            store.List(std::string(kPrefix), after == 0 ? "" : RollUpPath(after)));
   std::vector<int64_t> numbers;
   for (const ObjectInfo& object : objects) {
     if (const auto number = RollUpNumber(object.path)) numbers.push_back(*number);

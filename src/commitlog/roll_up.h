@@ -10,8 +10,9 @@
 #include "commitlog/commit_log.h"
 #include "port/object_store.h"
 
-// A roll-up holds the commits of a range as lines, then the state after them as the closing line, in one zstd frame. Roll-ups are
-// never deleted: together with the commits after the newest one they are the whole log.
+// A roll-up holds the commits of a range as lines, then the state after them as the closing line,
+// in one zstd frame. Roll-ups are never deleted: together with the commits after the newest one
+// they are the whole log.
 namespace millrace::commitlog {
 
 std::string RollUpPath(int64_t to);  // "_commits/rollup-<to, 20 digits>.jsonl.zst"
@@ -23,12 +24,14 @@ std::optional<int64_t> RollUpNumber(std::string_view path);
 Result<std::vector<int64_t>> ListRollUps(ObjectStore& store, int64_t after = 0);
 
 struct RollUp {
-  std::vector<BronzeCommit> commits;  // ascending, without gaps, the last one has number `state.number`
+  std::vector<BronzeCommit>
+      commits;  // ascending, without gaps, the last one has number `state.number`
   State state;
 };
 Result<RollUp> ReadRollUp(ObjectStore& store, int64_t to);
 
-// Stores the commits first..state.number, read from their own objects. An existing roll-up of that name is OK: the same commits.
+// Stores the commits first..state.number, read from their own objects. An existing roll-up of that
+// name is OK: the same commits.
 Status WriteRollUp(ObjectStore& store, int64_t first, const State& state);
 
 // Stores an object whose bytes follow from its path, so that an existing one is as good as ours.

@@ -10,21 +10,23 @@ namespace millrace::commitlog {
 namespace {
 
 constexpr int kClaims = 20;
-// Only commits younger than kKeepCommits are sure to collide with a sleeper's put, so one that slept longer than this looks whether
-// the log went on without it.
+// Only commits younger than kKeepCommits are sure to collide with a sleeper's put, so one that
+// slept longer than this looks whether the log went on without it.
 constexpr Micros kTrustFence = kMicrosPerDay;
 
 Status CheckOwner(const State& state, const std::string& source, const std::string& slot) {
   if (state.number == 0 || (state.source == source && state.slot == slot)) return {};
   return Fail(ErrorKind::kInvalidInput,
-              "this Bronze holds the changes of source '{}' by slot '{}', not of '{}' by slot '{}'; name another Bronze folder, or "
+              "this Bronze holds the changes of source '{}' by slot '{}', not of '{}' by slot "
+              "'{}'; name another Bronze folder, or "
               "the source and slot it belongs to",
               state.source, state.slot, source, slot);
 }
 
 }  // namespace
 
-Result<Writer> Writer::Open(ObjectStore& store, const Clock& clock, const std::string& source, const std::string& slot) {
+Result<Writer> Writer::Open(ObjectStore& store, const Clock& clock, const std::string& source,
+                            const std::string& slot) {
   Writer writer(store, clock);
   writer.writer_id_ = NewUuid();
   for (int claim = 0; claim < kClaims; ++claim) {
@@ -50,7 +52,8 @@ Result<Writer> Writer::Open(ObjectStore& store, const Clock& clock, const std::s
     writer.fence_checked_at_ = commit.created_at;
     return writer;
   }
-  return Fail(ErrorKind::kConflict, "other writers of this Bronze won {} times in a row; stop all but one", kClaims);
+  return Fail(ErrorKind::kConflict,
+              "other writers of this Bronze won {} times in a row; stop all but one", kClaims);
 }
 
 // kAlreadyExists: another's commit has this number. An unknown outcome is settled here.
@@ -87,9 +90,11 @@ Status Writer::Append(BronzeCommit commit) {
   commit.number = state_.number + 1;
   commit.created_at = clock_->Now();
   State next = state_;
-  if (const Status folded = Fold(commit, next); !folded.ok()) return Error(ErrorKind::kInternal, folded.error().message());
+  if (const Status folded = Fold(commit, next); !folded.ok())
+    return Error(ErrorKind::kInternal, folded.error().message());
   if (state_.position && (!commit.position || commit.position->last < state_.position->last)) {
-    return Fail(ErrorKind::kInternal, "commit {} would move the source position back", commit.number);
+    return Fail(ErrorKind::kInternal, "commit {} would move the source position back",
+                commit.number);
   }
   MR_FAILPOINT("commitlog.before_append");
   Status put = Put(commit);
@@ -100,7 +105,8 @@ Status Writer::Append(BronzeCommit commit) {
     put = Put(commit);
   }
   if (!put.ok() && put.error().kind() == ErrorKind::kAlreadyExists) {
-    return Fail(ErrorKind::kFenced, "another writer took over this Bronze at commit {}; stop this one", commit.number);
+    return Fail(ErrorKind::kFenced,
+                "another writer took over this Bronze at commit {}; stop this one", commit.number);
   }
   MR_TRY(put);
   MR_FAILPOINT("commitlog.after_append");
@@ -108,7 +114,8 @@ Status Writer::Append(BronzeCommit commit) {
   if (now - fence_checked_at_ > kTrustFence) {
     if (const Status fence = CheckFence(); !fence.ok()) {
       // The number was free only because the commit that had it was deleted after a roll-up.
-      if (fence.error().kind() == ErrorKind::kFenced) MR_TRY(store_->Delete(CommitPath(commit.number)));
+      if (fence.error().kind() == ErrorKind::kFenced)
+        MR_TRY(store_->Delete(CommitPath(commit.number)));
       return fence;
     }
   }
@@ -117,13 +124,16 @@ Status Writer::Append(BronzeCommit commit) {
   return {};
 }
 
-// Whether the log went on without us: a roll-up that reaches our next number or beyond, or a commit of that number's successor.
+// Whether the log went on without us: a roll-up that reaches our next number or beyond, or a commit
+// of that number's successor.
 Status Writer::CheckFence() {
   if (Sabotaged("drop_fence")) return {};
   MR_ASSIGN(const std::vector<int64_t> roll_ups, ListRollUps(*store_, state_.number));
   if (roll_ups.empty()) return {};
-  return Fail(ErrorKind::kFenced, "another writer took over this Bronze and reached commit {}, beyond our {}; stop this one",
-              roll_ups.back(), state_.number);
+  return Fail(
+      ErrorKind::kFenced,
+      "another writer took over this Bronze and reached commit {}, beyond our {}; stop this one",
+      roll_ups.back(), state_.number);
 }
 
 Status Writer::MaybeRollUp(int64_t every) {
@@ -152,7 +162,9 @@ Status Writer::DeleteOld(int64_t held_up_to) {
     if (commit.created_at >= young) break;
     MR_TRY(store_->Delete(path));
   }
-  if (deleted > 0) log::Info("commitlog", "deleted {} commits that a roll-up holds and that are older than 7 days", deleted);
+  if (deleted > 0)
+    log::Info("commitlog", "deleted {} commits that a roll-up holds and that are older than 7 days",
+              deleted);
   return {};
 }
 

@@ -9,7 +9,8 @@
 #include "iceberg/partition.h"
 #include "iceberg/schema.h"
 
-// Manifests and manifest lists (v2). Spec: "Manifests", "Manifest Lists"; names and field order as Java writes them.
+// Manifests and manifest lists (v2). Spec: "Manifests", "Manifest Lists"; names and field order as
+// Java writes them.
 namespace millrace::iceberg {
 
 enum class FileContent { kData = 0, kPositionDeletes = 1, kEqualityDeletes = 2 };
@@ -20,7 +21,7 @@ struct DataFile {
   FileContent content = FileContent::kData;
   std::string path;  // one canonical form, compared byte for byte (M7)
   std::string format = "PARQUET";
-  int32_t spec_id = 0;  // of the manifest that lists it; not stored in the entry
+  int32_t spec_id = 0;             // of the manifest that lists it; not stored in the entry
   std::vector<Literal> partition;  // one per field of the spec
   int64_t record_count = 0;
   int64_t file_size = 0;
@@ -29,12 +30,14 @@ struct DataFile {
   std::vector<int64_t> split_offsets;
   std::vector<int32_t> equality_ids;
   std::optional<int32_t> sort_order_id;
-  std::optional<std::string> referenced_data_file;  // field 143: the one data file that a position delete file is about
+  std::optional<std::string>
+      referenced_data_file;  // field 143: the one data file that a position delete file is about
 };
 
 struct ManifestEntry {
   EntryStatus status = EntryStatus::kAdded;
-  std::optional<int64_t> snapshot_id, sequence_number, file_sequence_number;  // null: inherited from the manifest's row in the list
+  std::optional<int64_t> snapshot_id, sequence_number,
+      file_sequence_number;  // null: inherited from the manifest's row in the list
   DataFile file;
 };
 
@@ -57,21 +60,26 @@ struct ManifestFile {
   std::vector<FieldSummary> partitions;  // one per field of the spec, in order (S7)
 };
 
-// The sequence number of what this snapshot adds, until the manifest list of an attempt gives it one.
+// The sequence number of what this snapshot adds, until the manifest list of an attempt gives it
+// one.
 inline constexpr int64_t kUnassignedSequenceNumber = -1;
 
-// One manifest in memory. All entries have the spec's partition tuple and the same content class. Added entries need no numbers
-// (they inherit; a given data sequence number is kept, as compaction wants it); others need snapshot id and sequence number.
-// `sequence_number` (and `min_sequence_number`, unless an older entry sets it) of the returned row is kUnassignedSequenceNumber: the
-// list writer puts the attempt's number there, so a retry writes only a new list.
+// One manifest in memory. All entries have the spec's partition tuple and the same content class.
+// Added entries need no numbers (they inherit; a given data sequence number is kept, as compaction
+// wants it); others need snapshot id and sequence number. `sequence_number` (and
+// `min_sequence_number`, unless an older entry sets it) of the returned row is
+// kUnassignedSequenceNumber: the list writer puts the attempt's number there, so a retry writes
+// only a new list.
 struct WrittenManifest {
   std::string bytes;
   ManifestFile row;  // `path` empty: the caller names and stores it; `length` is set
 };
-Result<WrittenManifest> WriteManifest(const std::vector<ManifestEntry>& entries, ManifestContent content, const Schema& table_schema,
+Result<WrittenManifest> WriteManifest(const std::vector<ManifestEntry>& entries,
+                                      ManifestContent content, const Schema& table_schema,
                                       const PartitionSpec& spec, int64_t snapshot_id);
 // Entries with everything inherited filled in from `row` (snapshot id, sequence numbers).
-Result<std::vector<ManifestEntry>> ReadManifest(std::string_view bytes, const ManifestFile& row, const Schema& table_schema,
+Result<std::vector<ManifestEntry>> ReadManifest(std::string_view bytes, const ManifestFile& row,
+                                                const Schema& table_schema,
                                                 const PartitionSpec& spec);
 
 struct ManifestListKey {
@@ -79,8 +87,10 @@ struct ManifestListKey {
   std::optional<int64_t> parent_snapshot_id;
   int64_t sequence_number;
 };
-// Rows whose added_snapshot_id is the key's get the key's sequence number; the others are written as they are.
-Result<std::string> WriteManifestList(const std::vector<ManifestFile>& rows, const ManifestListKey& key);
+// Rows whose added_snapshot_id is the key's get the key's sequence number; the others are written
+// as they are.
+Result<std::string> WriteManifestList(const std::vector<ManifestFile>& rows,
+                                      const ManifestListKey& key);
 Result<std::vector<ManifestFile>> ReadManifestList(std::string_view bytes, std::string_view what);
 
 }  // namespace millrace::iceberg

@@ -8,7 +8,8 @@
 #include "iceberg/partition.h"
 #include "iceberg/schema.h"
 
-// Table metadata (v2; v1 is not read, v3 is refused by name). Spec: "Table Metadata"; what readers enforce: Java's TableMetadata.
+// Table metadata (v2; v1 is not read, v3 is refused by name). Spec: "Table Metadata"; what readers
+// enforce: Java's TableMetadata.
 namespace millrace::iceberg {
 
 using Properties = std::map<std::string, std::string>;
@@ -66,9 +67,11 @@ struct TableMetadata {
   std::vector<SnapshotLogEntry> snapshot_log;
   std::vector<MetadataLogEntry> metadata_log;
   std::map<std::string, SnapshotRef> refs;
-  json::Value::Object unknown;  // members we do not interpret (statistics, ...): written back as read
+  json::Value::Object
+      unknown;  // members we do not interpret (statistics, ...): written back as read
 
-  // REQUIRES: as ReadMetadata or Apply made it (both check that the current schema and default spec exist).
+  // REQUIRES: as ReadMetadata or Apply made it (both check that the current schema and default spec
+  // exist).
   const Schema& CurrentSchema() const;
   const Schema* FindSchema(int32_t id) const;
   const PartitionSpec& DefaultSpec() const;
@@ -82,10 +85,12 @@ json::Value ToJson(const TableMetadata& metadata);
 // kCorrupt where readers would refuse it, kUnsupported for other format versions.
 Result<TableMetadata> ReadMetadata(std::string_view text, std::string_view what);
 Result<TableMetadata> MetadataFromJson(const json::Value& value, std::string_view what);
-// What every reader enforces, as one check: references resolve, logs ascend, sequence numbers fit. kCorrupt names the first fault.
+// What every reader enforces, as one check: references resolve, logs ascend, sequence numbers fit.
+// kCorrupt names the first fault.
 Status CheckMetadata(const TableMetadata& metadata);
 
-// Whether a table property may not be set because it names a part of the metadata itself ("format-version", "uuid", ...).
+// Whether a table property may not be set because it names a part of the metadata itself
+// ("format-version", "uuid", ...).
 bool IsReservedProperty(std::string_view key);
 
 }  // namespace millrace::iceberg

@@ -15,7 +15,7 @@ struct Transform {
   TransformKind kind = TransformKind::kIdentity;
   int32_t parameter = 0;  // bucket count or truncate width
 };
-std::string ToString(const Transform& t);             // "bucket[16]"
+std::string ToString(const Transform& t);  // "bucket[16]"
 Result<Transform> ParseTransform(std::string_view text);
 TypePtr ResultType(const Transform& t, const TypePtr& source);
 // kUnsupported when the transform does not take the source type. Null gives null.
@@ -36,11 +36,13 @@ struct PartitionSpec {
 bool SameFields(const PartitionSpec& a, const PartitionSpec& b);
 int32_t LastFieldId(const PartitionSpec& spec);  // 999 when unpartitioned
 
-json::Value FieldsToJson(const PartitionSpec& spec);  // the fields array alone, as manifests hold it
+json::Value FieldsToJson(
+    const PartitionSpec& spec);  // the fields array alone, as manifests hold it
 json::Value ToJson(const PartitionSpec& spec);
 Result<PartitionSpec> PartitionSpecFromJson(const json::Value& value);
 
 // "is_current=true/day=2026-11-24", URL-escaped as Java does; "" when unpartitioned.
-std::string PartitionPath(const PartitionSpec& spec, const Schema& schema, const std::vector<Literal>& values);
+std::string PartitionPath(const PartitionSpec& spec, const Schema& schema,
+                          const std::vector<Literal>& values);
 
 }  // namespace millrace::iceberg

@@ -12,8 +12,23 @@
 namespace millrace::iceberg {
 
 enum class TypeId {
-  kBoolean, kInt, kLong, kFloat, kDouble, kDecimal, kDate, kTime, kTimestamp, kTimestampTz, kString, kUuid, kFixed, kBinary,
-  kStruct, kList, kMap,
+  kBoolean,
+  kInt,
+  kLong,
+  kFloat,
+  kDouble,
+  kDecimal,
+  kDate,
+  kTime,
+  kTimestamp,
+  kTimestampTz,
+  kString,
+  kUuid,
+  kFixed,
+  kBinary,
+  kStruct,
+  kList,
+  kMap,
 };
 
 struct Type;
@@ -49,8 +64,8 @@ TypePtr Map(int32_t key_id, TypePtr key, int32_t value_id, TypePtr value, bool v
 bool Equal(const Type& a, const Type& b);  // ids of nested fields included, docs not
 std::string ToString(const Type& type);    // "decimal(12, 2)", "list<string>"
 
-// Whether the spec lets a column of type `from` become `to` with its field id kept: int->long, float->double, wider decimal of the
-// same scale, and equal types.
+// Whether the spec lets a column of type `from` become `to` with its field id kept: int->long,
+// float->double, wider decimal of the same scale, and equal types.
 bool CanPromote(const Type& from, const Type& to);
 
 }  // namespace millrace::iceberg

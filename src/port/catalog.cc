@@ -4,7 +4,9 @@
 
 namespace millrace {
 
-std::string TableIdent::ToString() const { return levels.empty() ? name : Join(levels, ".") + "." + name; }
+std::string TableIdent::ToString() const {
+  return levels.empty() ? name : Join(levels, ".") + "." + name;
+}
 
 TableIdent MakeIdent(std::string_view space, std::string_view name) {
   TableIdent ident;

@@ -37,11 +37,12 @@ class Catalog {
   virtual Result<std::vector<TableIdent>> ListTables(const std::vector<std::string>& levels) = 0;
   virtual Result<std::vector<std::vector<std::string>>> ListNamespaces() = 0;
   virtual Result<LoadedTable> LoadTable(const TableIdent& ident) = 0;  // kNotFound
-  virtual Status DropTable(const TableIdent& ident) = 0;  // the name only; files stay
+  virtual Status DropTable(const TableIdent& ident) = 0;               // the name only; files stay
 
-  // All tables or none (`supports_atomic_commit`), each name at most once. On success the tables as they are now, in order.
-  // kConflict: a requirement did not hold or a compare-and-swap lost; nothing changed. kUnknownOutcome: it may have happened; look for
-  // your snapshot id. Any other kind: nothing changed.
+  // All tables or none (`supports_atomic_commit`), each name at most once. On success the tables as
+  // they are now, in order. kConflict: a requirement did not hold or a compare-and-swap lost;
+  // nothing changed. kUnknownOutcome: it may have happened; look for your snapshot id. Any other
+  // kind: nothing changed.
   virtual Result<std::vector<LoadedTable>> Commit(const std::vector<TableCommit>& commits) = 0;
   virtual bool supports_atomic_commit() const = 0;
 };

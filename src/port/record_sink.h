@@ -5,7 +5,8 @@
 
 namespace millrace {
 
-// Takes record batches in stream order. Thread-safe: a snapshot's workers write at once. Accepted is not durable: that comes back by Source::Confirm.
+// Takes record batches in stream order. Thread-safe: a snapshot's workers write at once. Accepted
+// is not durable: that comes back by Source::Confirm.
 class RecordSink {
  public:
   virtual ~RecordSink() = default;

@@ -13,8 +13,8 @@ struct StageReport {
   json::Value details;  // an object of counts and positions, for logs, `--json` and the run history
 };
 
-// A pipeline stage as its supervisor sees it: take what is committed upstream, commit the result, return. Running it again without
-// new input changes nothing.
+// A pipeline stage as its supervisor sees it: take what is committed upstream, commit the result,
+// return. Running it again without new input changes nothing.
 class Stage {
  public:
   virtual ~Stage() = default;

@@ -53,8 +53,7 @@ struct NewTable {
   std::string location;  // URI under the store's root
   iceberg::Schema schema;
   iceberg::PartitionSpec spec;
-  iceberg::Properties
-      properties;  // over the defaults: merge-on-read, file granularity, zstd (M12)
+  iceberg::Properties properties;  // over the defaults: merge-on-read, file granularity, zstd (M12)
 };
 TableCommit StageCreate(const NewTable& table);
 

@@ -29,7 +29,8 @@ std::map<std::string, std::vector<std::string>> ReadBronze(ObjectStore& store) {
           EXPECT_TRUE(parsed.ok()) << line;
           if (!parsed.ok()) continue;
           const auto offset = parsed->Int("offset");
-          EXPECT_TRUE(offset.ok() && *offset == static_cast<int64_t>(of_topic.size())) << file.path << ": " << line;
+          EXPECT_TRUE(offset.ok() && *offset == static_cast<int64_t>(of_topic.size()))
+              << file.path << ": " << line;
           of_topic.push_back(json::Write(*parsed->Find("value")));
           ++records;
         }

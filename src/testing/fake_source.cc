@@ -31,7 +31,8 @@ RecordBatch MakeBatch(const std::vector<FakeDatabase::Change>& changes, int64_t 
   RecordBatch batch;
   std::map<std::string, uint32_t> streams;
   for (const FakeDatabase::Change& change : changes) {
-    const auto [known, added] = streams.emplace(change.topic, static_cast<uint32_t>(streams.size()));
+    const auto [known, added] =
+        streams.emplace(change.topic, static_cast<uint32_t>(streams.size()));
     if (added) batch.streams.push_back(MakeStream(change.topic));
     Record record{};
     record.stream = known->second;
@@ -61,11 +62,13 @@ std::map<std::string, std::vector<std::string>> FakeDatabase::Expected() const {
   return expected;
 }
 
-Status FakeSource::Prepare(const ResumePoint& resume, const std::function<Status()>& before_create) {
+Status FakeSource::Prepare(const ResumePoint& resume,
+                           const std::function<Status()>& before_create) {
   if (resume.position) {
     std::lock_guard lock(database_->mutex);
     if (!database_->slot || database_->confirmed > resume.position->resume_lsn) {
-      return Fail(ErrorKind::kFenced, "the slot is gone or ahead at {}", FormatLsn(database_->confirmed));
+      return Fail(ErrorKind::kFenced, "the slot is gone or ahead at {}",
+                  FormatLsn(database_->confirmed));
     }
     next_ = (resume.position->resume_lsn - FakeDatabase::kSlotLsn) / kStep;
     return {};
@@ -77,7 +80,8 @@ Status FakeSource::Prepare(const ResumePoint& resume, const std::function<Status
   return {};
 }
 
-Status FakeSource::Snapshot(RecordSink& sink, const std::function<void(const SnapshotProgress&)>& progress,
+Status FakeSource::Snapshot(RecordSink& sink,
+                            const std::function<void(const SnapshotProgress&)>& progress,
                             std::stop_token stop) {
   SnapshotProgress now;
   for (const FakeDatabase::Change& row : database_->rows) {
@@ -95,7 +99,8 @@ Status FakeSource::Snapshot(RecordSink& sink, const std::function<void(const Sna
 Status FakeSource::Stream(RecordSink& sink, std::optional<Lsn> until_lsn, std::stop_token stop) {
   for (; next_ < database_->transactions.size(); ++next_) {
     const FakeDatabase::Transaction& transaction = database_->transactions[next_];
-    for (size_t begin = 0; begin == 0 || begin < transaction.size(); begin += database_->batch_records) {
+    for (size_t begin = 0; begin == 0 || begin < transaction.size();
+         begin += database_->batch_records) {
       if (stop.stop_requested()) return {};
       const size_t end = std::min(transaction.size(), begin + database_->batch_records);
       RecordBatch batch = MakeBatch({transaction.begin() + static_cast<ptrdiff_t>(begin),
@@ -122,6 +127,8 @@ void FakeSource::Confirm(const SourcePosition& position) {
   database_->confirmed = std::max(database_->confirmed, position.resume_lsn);
 }
 
-Result<Lsn> FakeSource::CurrentLsn() { return FakeDatabase::After(database_->transactions.size()).resume_lsn; }
+Result<Lsn> FakeSource::CurrentLsn() {
+  return FakeDatabase::After(database_->transactions.size()).resume_lsn;
+}
 
 }  // namespace millrace::testing

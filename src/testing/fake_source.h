@@ -12,7 +12,8 @@
 
 namespace millrace::testing {
 
-// A database that lives as long as the test: what was committed in it, and how far its slot was confirmed.
+// A database that lives as long as the test: what was committed in it, and how far its slot was
+// confirmed.
 struct FakeDatabase {
   struct Change {
     std::string topic;
@@ -20,7 +21,7 @@ struct FakeDatabase {
   };
   using Transaction = std::vector<Change>;
 
-  std::vector<Change> rows;               // the state before the slot was made: what a snapshot reads
+  std::vector<Change> rows;  // the state before the slot was made: what a snapshot reads
   std::vector<Transaction> transactions;  // after it
   size_t batch_records = 7;               // a transaction with more spans batches
   int64_t now_ms = 1'800'000'000'000;
@@ -38,7 +39,8 @@ struct FakeDatabase {
   std::map<std::string, std::vector<std::string>> Expected() const;
 };
 
-// A source over it. Streams what is there, and with no `until_lsn` waits for stop. A snapshot sends one batch a row.
+// A source over it. Streams what is there, and with no `until_lsn` waits for stop. A snapshot sends
+// one batch a row.
 class FakeSource final : public Source {
  public:
   explicit FakeSource(FakeDatabase& database) : database_(&database) {}

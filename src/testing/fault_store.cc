@@ -20,12 +20,14 @@ Status FaultStore::Pass(const std::string& path, bool if_absent, const Write& wr
   const int64_t number = writes_++;
   {
     std::lock_guard lock(mutex_);
-    if (plan_ && (number == plan_->at || (plan_->fault == Fault::kDeadly && number > plan_->at))) plan = plan_;
+    if (plan_ && (number == plan_->at || (plan_->fault == Fault::kDeadly && number > plan_->at)))
+      plan = plan_;
   }
   if (!plan) return write();
   if (plan->fault == Fault::kAfter) {
     MR_TRY(write());
-    return Fail(if_absent ? ErrorKind::kUnknownOutcome : plan->kind, "'{}': fails on purpose, after the write", path);
+    return Fail(if_absent ? ErrorKind::kUnknownOutcome : plan->kind,
+                "'{}': fails on purpose, after the write", path);
   }
   return Fail(plan->kind, "'{}': fails on purpose, before the write", path);
 }

@@ -8,18 +8,19 @@
 
 namespace millrace::testing {
 
-// An ObjectStore in front of another that fails on demand, for tests of what survives. Every Put, PutIfAbsent, Finish and Delete counts
-// as one write. Thread-safe.
+// An ObjectStore in front of another that fails on demand, for tests of what survives. Every Put,
+// PutIfAbsent, Finish and Delete counts as one write. Thread-safe.
 class FaultStore final : public ObjectStore {
  public:
   enum class Fault {
-    kBefore,   // the write fails and has no effect
-    kAfter,    // the write happens and is reported as failed (kUnknownOutcome from PutIfAbsent)
-    kDeadly,   // as a killed process: this write and everything after it fails and has no effect
+    kBefore,  // the write fails and has no effect
+    kAfter,   // the write happens and is reported as failed (kUnknownOutcome from PutIfAbsent)
+    kDeadly,  // as a killed process: this write and everything after it fails and has no effect
   };
   explicit FaultStore(ObjectStore& under) : under_(&under) {}
 
-  // The write number `nth` from now on (0: the next one) meets the fault; `kind` is what it reports.
+  // The write number `nth` from now on (0: the next one) meets the fault; `kind` is what it
+  // reports.
   void Plan(int64_t nth, Fault fault, ErrorKind kind = ErrorKind::kUnavailable);
   void Heal();
   int64_t writes() const { return writes_; }
@@ -29,9 +30,12 @@ class FaultStore final : public ObjectStore {
   Status PutIfAbsent(const std::string& path, std::string_view bytes) override;
   Result<std::unique_ptr<ObjectWriter>> OpenWriter(const std::string& path) override;
   Status Get(const std::string& path, ByteBuffer& out) override { return under_->Get(path, out); }
-  Result<std::unique_ptr<ObjectReader>> OpenReader(const std::string& path) override { return under_->OpenReader(path); }
+  Result<std::unique_ptr<ObjectReader>> OpenReader(const std::string& path) override {
+    return under_->OpenReader(path);
+  }
   Result<ObjectInfo> Head(const std::string& path) override { return under_->Head(path); }
-  Result<std::vector<ObjectInfo>> List(const std::string& prefix, const std::string& after) override {
+  Result<std::vector<ObjectInfo>> List(const std::string& prefix,
+                                       const std::string& after) override {
     return under_->List(prefix, after);
   }
   Status Delete(const std::string& path) override;

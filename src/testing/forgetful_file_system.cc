@@ -44,7 +44,9 @@ ForgetfulFileSystem::Node ForgetfulFileSystem::Find(const std::string& path) {
   return found == names.end() ? 0 : found->second;
 }
 
-ForgetfulFileSystem::Entry& ForgetfulFileSystem::FolderOf(const std::string& path) { return nodes_[Find(ParentOf(path))]; }
+ForgetfulFileSystem::Entry& ForgetfulFileSystem::FolderOf(const std::string& path) {
+  return nodes_[Find(ParentOf(path))];
+}
 
 int ForgetfulFileSystem::CreateFile(const std::string& path) {
   std::lock_guard lock(mutex_);
@@ -139,7 +141,8 @@ void ForgetfulFileSystem::Restore(const std::string& path, const Entry& folder) 
 
 void ForgetfulFileSystem::PowerCut() {
   std::lock_guard lock(mutex_);
-  for (const auto& item : std::filesystem::directory_iterator(root_)) std::filesystem::remove_all(item.path());
+  for (const auto& item : std::filesystem::directory_iterator(root_))
+    std::filesystem::remove_all(item.path());
   Restore(root_, nodes_[1]);
   for (auto& [node, entry] : nodes_) entry.names = entry.synced_names;
 }

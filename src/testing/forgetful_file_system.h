@@ -10,9 +10,10 @@
 
 namespace millrace::testing {
 
-// A file system that keeps every promise of POSIX and nothing more: it works in a real folder, remembers which bytes and which names
-// were synced, and at PowerCut puts the folder back to just those. Names of a folder survive when the folder was synced after they
-// changed, a file's bytes when the file was. Also fails calls on demand. Paths outside `root` go to the kernel untouched.
+// A file system that keeps every promise of POSIX and nothing more: it works in a real folder,
+// remembers which bytes and which names were synced, and at PowerCut puts the folder back to just
+// those. Names of a folder survive when the folder was synced after they changed, a file's bytes
+// when the file was. Also fails calls on demand. Paths outside `root` go to the kernel untouched.
 class ForgetfulFileSystem final : public FileSystem {
  public:
   // `root`: an existing, empty folder.
@@ -20,7 +21,8 @@ class ForgetfulFileSystem final : public FileSystem {
 
   // Only what was synced is left, under the same root.
   void PowerCut();
-  // After `calls` more changing calls, every one fails with this errno (ENOSPC, EIO ...) until Heal.
+  // After `calls` more changing calls, every one fails with this errno (ENOSPC, EIO ...) until
+  // Heal.
   void FailAfter(int64_t calls, int error);
   void Heal();
   // How many changing calls were made: to fail each of them in turn.
@@ -42,7 +44,7 @@ class ForgetfulFileSystem final : public FileSystem {
   using Names = std::map<std::string, Node>;
   struct Entry {
     bool folder = false;
-    std::string synced_bytes;  // of a file
+    std::string synced_bytes;   // of a file
     Names names, synced_names;  // of a folder
   };
 
@@ -57,7 +59,8 @@ class ForgetfulFileSystem final : public FileSystem {
   mutable std::mutex mutex_;
   std::map<Node, Entry> nodes_{{1, {true, "", {}, {}}}};  // 1 is the root
   Node last_node_ = 1;
-  std::map<int, std::pair<Node, std::string>> open_;  // descriptor to node and the path it was made under
+  std::map<int, std::pair<Node, std::string>>
+      open_;  // descriptor to node and the path it was made under
   int64_t calls_ = 0;
   std::optional<std::pair<int64_t, int>> fail_;  // from this call on, with this errno
 };

@@ -21,7 +21,8 @@ ErrorKind KindOf(const Result<T>& result) {
   return result.ok() ? ErrorKind::kInternal : result.error().kind();
 }
 
-std::vector<std::string> Names(ObjectStore& store, const std::string& prefix, const std::string& after = "") {
+std::vector<std::string> Names(ObjectStore& store, const std::string& prefix,
+                               const std::string& after = "") {
   const auto found = store.List(prefix, after);
   EXPECT_TRUE(found.ok());
   std::vector<std::string> names;
@@ -116,7 +117,8 @@ void ReaderKeepsADeletedObject(ObjectStore& store) {
 }
 
 void ListIsSortedByWholePath(ObjectStore& store) {
-  for (const char* path : {"a/z", "a-b", "a/b/c", "a/b.d", "b", "a/b/a"}) EXPECT_TRUE(store.Put(path, path).ok());
+  for (const char* path : {"a/z", "a-b", "a/b/c", "a/b.d", "b", "a/b/a"})
+    EXPECT_TRUE(store.Put(path, path).ok());
   using Paths = std::vector<std::string>;
   EXPECT_EQ(Names(store, ""), (Paths{"a-b", "a/b.d", "a/b/a", "a/b/c", "a/z", "b"}));
   EXPECT_EQ(Names(store, "a/"), (Paths{"a/b.d", "a/b/a", "a/b/c", "a/z"}));

@@ -8,7 +8,8 @@
 
 namespace millrace::testing {
 
-// One promise of port/object_store.h, checked with GoogleTest's EXPECT macros on a fresh, empty store. Every adapter's test runs all:
+// One promise of port/object_store.h, checked with GoogleTest's EXPECT macros on a fresh, empty
+// store. Every adapter's test runs all:
 //   INSTANTIATE_TEST_SUITE_P(Memory, ..., ValuesIn(ObjectStoreContract()))
 struct ObjectStorePromise {
   std::string name;  // as a test's name: letters only

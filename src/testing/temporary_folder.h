@@ -10,7 +10,8 @@ namespace millrace::testing {
 // An empty folder under the system's temporary folder, removed with everything in it at the end.
 class TemporaryFolder {
  public:
-  TemporaryFolder() : path_(std::filesystem::temp_directory_path() / ("millrace-test-" + NewUuid())) {
+  TemporaryFolder()
+      : path_(std::filesystem::temp_directory_path() / ("millrace-test-" + NewUuid())) {
     std::filesystem::create_directories(path_);
   }
   ~TemporaryFolder() {

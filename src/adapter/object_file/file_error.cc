@@ -20,12 +20,15 @@ Reading Read(int code) {
     case EEXIST:
       return {ErrorKind::kAlreadyExists, ""};
     case ENOSPC:
-      return {ErrorKind::kOutOfSpace, "free space on that file system or move the lake to a larger one; nothing is lost"};
+      return {ErrorKind::kOutOfSpace,
+              "free space on that file system or move the lake to a larger one; nothing is lost"};
     case EDQUOT:
-      return {ErrorKind::kOutOfSpace, "raise the disk quota of the user that runs millrace; nothing is lost"};
+      return {ErrorKind::kOutOfSpace,
+              "raise the disk quota of the user that runs millrace; nothing is lost"};
     case EACCES:
     case EPERM:
-      return {ErrorKind::kPermission, "give the user that runs millrace read and write access to the folder"};
+      return {ErrorKind::kPermission,
+              "give the user that runs millrace read and write access to the folder"};
     case EROFS:
       return {ErrorKind::kPermission, "mount the file system read-write"};
     case EMFILE:
@@ -45,8 +48,9 @@ Reading Read(int code) {
 
 Error FileError(int code, std::string_view doing, const std::string& path) {
   const Reading reading = Read(-code);
-  return Fail(reading.kind, "cannot {} '{}': {}{}{}", doing, path, std::generic_category().message(-code),
-              reading.cure.empty() ? "" : "; ", reading.cure);
+  return Fail(reading.kind, "cannot {} '{}': {}{}{}", doing, path,
+              std::generic_category().message(-code), reading.cure.empty() ? "" : "; ",
+              reading.cure);
 }
 
 }  // namespace millrace

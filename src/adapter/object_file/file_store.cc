@@ -33,7 +33,8 @@ Status CheckPath(const std::string& path) {
     begin = end + 1;
   }
   if (good) return {};
-  return Fail(ErrorKind::kInvalidInput, "'{}' is no object path: relative, without empty, '.', '..' or '.tmp-' parts", path);
+  return Fail(ErrorKind::kInvalidInput,
+              "'{}' is no object path: relative, without empty, '.', '..' or '.tmp-' parts", path);
 }
 
 std::string FolderOf(const std::string& path) {
@@ -53,7 +54,8 @@ int SyncFolder(FileSystem& files, const std::string& path) {
 
 class FileReader final : public ObjectReader {
  public:
-  FileReader(int fd, int64_t size, std::string path) : fd_(fd), size_(size), path_(std::move(path)) {}
+  FileReader(int fd, int64_t size, std::string path)
+      : fd_(fd), size_(size), path_(std::move(path)) {}
   ~FileReader() override { ::close(fd_); }
   int64_t size() const override { return size_; }
   Status ReadAt(int64_t offset, int64_t n, char* out) override {
@@ -77,10 +79,12 @@ class FileReader final : public ObjectReader {
   const std::string path_;
 };
 
-// Calls visit(relative path, its parent's descriptor, its name) for each regular file under `folder`, in no order, and
-// enter(relative path) before it goes into a subfolder. What vanishes meanwhile is passed over.
+// Calls visit(relative path, its parent's descriptor, its name) for each regular file under
+// `folder`, in no order, and enter(relative path) before it goes into a subfolder. What vanishes
+// meanwhile is passed over.
 template <typename Enter, typename Visit>
-Status Walk(const std::string& root, const std::string& folder, const Enter& enter, const Visit& visit) {
+Status Walk(const std::string& root, const std::string& folder, const Enter& enter,
+            const Visit& visit) {
   const std::string full = folder.empty() ? root : root + "/" + folder;
   DIR* dir = ::opendir(full.c_str());
   if (dir == nullptr) {
@@ -118,7 +122,11 @@ Status Walk(const std::string& root, const std::string& folder, const Enter& ent
 class FileStore::Writer final : public ObjectWriter {
  public:
   Writer(FileSystem& files, int fd, std::string temporary, std::string target, Publish publish)
-      : files_(&files), fd_(fd), temporary_(std::move(temporary)), target_(std::move(target)), publish_(publish) {}
+      : files_(&files),
+        fd_(fd),
+        temporary_(std::move(temporary)),
+        target_(std::move(target)),
+        publish_(publish) {}
 
   ~Writer() override {
     if (fd_ >= 0) files_->Close(fd_);
@@ -145,21 +153,25 @@ class FileStore::Writer final : public ObjectWriter {
     if (closed < 0) return FileError(closed, "close", target_);
     MR_FAILPOINT("object_file.before_publish");
     if (publish_ == Publish::kReplace) {
-      if (const int code = files_->Rename(temporary_, target_); code < 0) return FileError(code, "write", target_);
+      if (const int code = files_->Rename(temporary_, target_); code < 0)
+        return FileError(code, "write", target_);
       temporary_exists_ = false;
       return MakeNameDurable();
     }
     if (const int code = files_->Link(temporary_, target_); code < 0) {
-      // Whoever is told that the object exists may build on it, so its name must be durable by then.
+      // Whoever is told that the object exists may build on it, so its name must be durable by
+      // then.
       const std::string folder = FolderOf(target_);
       if (const int synced = code == -EEXIST ? SyncFolder(*files_, folder) : 0; synced < 0) {
         return FileError(synced, "sync", folder);
       }
       return LinkError(code);
     }
-    // From here on others can see the object. When its durability fails, nobody knows whether it will stay.
+    // From here on others can see the object. When its durability fails, nobody knows whether it
+    // will stay.
     if (Status durable = MakeNameDurable(); !durable.ok()) {
-      return Fail(ErrorKind::kUnknownOutcome, "'{}' was written, but may not survive a power cut: {}", target_,
+      return Fail(ErrorKind::kUnknownOutcome,
+                  "'{}' was written, but may not survive a power cut: {}", target_,
                   durable.error().message());
     }
     return {};
@@ -182,7 +194,8 @@ class FileStore::Writer final : public ObjectWriter {
     MR_FAILPOINT("object_file.after_publish");
     if (temporary_exists_ && files_->Unlink(temporary_) == 0) temporary_exists_ = false;
     const std::string folder = FolderOf(target_);
-    if (const int code = SyncFolder(*files_, folder); code < 0) return FileError(code, "sync", folder);
+    if (const int code = SyncFolder(*files_, folder); code < 0)
+      return FileError(code, "sync", folder);
     MR_FAILPOINT("object_file.after_folder_sync");
     return {};
   }
@@ -190,7 +203,9 @@ class FileStore::Writer final : public ObjectWriter {
   Status LinkError(int code) const {
     if (code == -EPERM || code == -EOPNOTSUPP || code == -ENOSYS) {
       return Fail(ErrorKind::kUnsupported,
-                  "cannot link '{}': the file system has no hard links; put the lake on ext4, xfs, btrfs or zfs", target_);
+                  "cannot link '{}': the file system has no hard links; put the lake on ext4, xfs, "
+                  "btrfs or zfs",
+                  target_);
     }
     return FileError(code, "create", target_);
   }
@@ -211,7 +226,8 @@ FileStore::FileStore(std::string root, FileSystem& files)
       files_(&files) {}
 
 Result<std::unique_ptr<FileStore>> FileStore::Open(const std::string& root, FileSystem& files) {
-  if (root.empty()) return Fail(ErrorKind::kInvalidInput, "the store's root folder is empty; name a folder");
+  if (root.empty())
+    return Fail(ErrorKind::kInvalidInput, "the store's root folder is empty; name a folder");
   std::error_code error;
   std::string full = std::filesystem::absolute(root, error).lexically_normal().string();
   if (error) return FileError(-error.value(), "resolve", root);
@@ -224,12 +240,14 @@ Result<std::unique_ptr<FileStore>> FileStore::Open(const std::string& root, File
     }
     if (code == 0) {
       const std::string parent = FolderOf(folder).empty() ? "/" : FolderOf(folder);
-      if (const int synced = SyncFolder(files, parent); synced < 0) return FileError(synced, "sync", parent);
+      if (const int synced = SyncFolder(files, parent); synced < 0)
+        return FileError(synced, "sync", parent);
     }
     if (slash == std::string::npos) break;
   }
   if (!std::filesystem::is_directory(full, error)) {
-    return Fail(ErrorKind::kInvalidInput, "'{}' is not a folder; name one that is, or one to be made", full);
+    return Fail(ErrorKind::kInvalidInput,
+                "'{}' is not a folder; name one that is, or one to be made", full);
   }
   return std::unique_ptr<FileStore>(new FileStore(std::move(full), files));
 }
@@ -240,21 +258,24 @@ Status FileStore::PrepareFolder(const std::string& path) {
     std::lock_guard lock(mutex_);
     if (folder.empty() || durable_folders_.contains(folder)) return {};
   }
-  // A folder that exists may have been made by a process that died before it synced the name, so each is synced once.
+  // A folder that exists may have been made by a process that died before it synced the name, so
+  // each is synced once.
   std::string parent = root_;
   MR_FAILPOINT("object_file.before_folder");
   for (size_t slash = folder.find('/');; slash = folder.find('/', slash + 1)) {
     const std::string full = Full(folder.substr(0, slash));
     const int made = files_->MakeFolder(full);
     if (made < 0 && made != -EEXIST) return FileError(made, "create folder", full);
-    if (const int code = SyncFolder(*files_, parent); code < 0) return FileError(code, "sync", parent);
+    if (const int code = SyncFolder(*files_, parent); code < 0)
+      return FileError(code, "sync", parent);
     parent = full;
     if (slash == std::string::npos) break;
   }
   MR_FAILPOINT("object_file.after_folder");
   // Leftovers take room and nothing else: that they cannot be removed is no reason not to write.
   if (const auto swept = RemoveLeftovers(folder, false, kMicrosPerDay); swept.ok() && *swept > 0) {
-    log::Info("object_file", "removed {} unfinished files of killed processes from '{}'", *swept, Full(folder));
+    log::Info("object_file", "removed {} unfinished files of killed processes from '{}'", *swept,
+              Full(folder));
   }
   std::lock_guard lock(mutex_);
   if (durable_folders_.size() > 10'000) durable_folders_.clear();
@@ -262,11 +283,12 @@ Status FileStore::PrepareFolder(const std::string& path) {
   return {};
 }
 
-Result<std::unique_ptr<FileStore::Writer>> FileStore::Begin(const std::string& path, Publish publish) {
+Result<std::unique_ptr<FileStore::Writer>> FileStore::Begin(const std::string& path,
+                                                            Publish publish) {
   MR_TRY(CheckPath(path));
   const std::string folder = FolderOf(path);
-  const std::string temporary =
-      (folder.empty() ? root_ : Full(folder)) + "/" + temporary_prefix_ + Format("{:016x}", RandomBits());
+  const std::string temporary = (folder.empty() ? root_ : Full(folder)) + "/" + temporary_prefix_ +
+                                Format("{:016x}", RandomBits());
   MR_TRY(PrepareFolder(path));
   int fd = files_->CreateFile(temporary);
   if (fd == -ENOENT) {  // somebody removed the folder since
@@ -328,15 +350,19 @@ Result<ObjectInfo> FileStore::Head(const std::string& path) {
   return ObjectInfo{path, info.st_size, ModifiedAt(info)};
 }
 
-Result<std::vector<ObjectInfo>> FileStore::List(const std::string& prefix, const std::string& after) {
+Result<std::vector<ObjectInfo>> FileStore::List(const std::string& prefix,
+                                                const std::string& after) {
   std::vector<ObjectInfo> found;
   const auto enter = [&](const std::string& folder) {
     const std::string slashed = folder + "/";
-    const bool may_match = slashed.starts_with(prefix) || std::string_view(prefix).starts_with(slashed);
+    const bool may_match =
+        slashed.starts_with(prefix) || std::string_view(prefix).starts_with(slashed);
     return may_match && (after.starts_with(slashed) || after < slashed);
   };
   const auto visit = [&](std::string path, int folder_fd, const char* name) -> Status {
-    if (!path.starts_with(prefix) || path <= after || std::string_view(name).starts_with(kTemporary)) return {};
+    if (!path.starts_with(prefix) || path <= after ||
+        std::string_view(name).starts_with(kTemporary))
+      return {};
     struct stat info;
     if (::fstatat(folder_fd, name, &info, AT_SYMLINK_NOFOLLOW) != 0) return {};
     found.push_back({std::move(path), info.st_size, ModifiedAt(info)});
@@ -345,7 +371,8 @@ Result<std::vector<ObjectInfo>> FileStore::List(const std::string& prefix, const
   const std::string folder = FolderOf(prefix);
   if (!folder.empty()) MR_TRY(CheckPath(folder));
   MR_TRY(Walk(root_, folder, enter, visit));
-  std::sort(found.begin(), found.end(), [](const ObjectInfo& a, const ObjectInfo& b) { return a.path < b.path; });
+  std::sort(found.begin(), found.end(),
+            [](const ObjectInfo& a, const ObjectInfo& b) { return a.path < b.path; });
   return found;
 }
 
@@ -359,22 +386,28 @@ Status FileStore::Delete(const std::string& path) {
   return {};
 }
 
-Result<int64_t> FileStore::RemoveLeftovers(Micros grace) { return RemoveLeftovers("", true, grace); }
+Result<int64_t> FileStore::RemoveLeftovers(Micros grace) {
+  return RemoveLeftovers("", true, grace);
+}
 
-Result<int64_t> FileStore::RemoveLeftovers(const std::string& folder, bool recursive, Micros grace) {
+Result<int64_t> FileStore::RemoveLeftovers(const std::string& folder, bool recursive,
+                                           Micros grace) {
   int64_t removed = 0;
   const Micros now = WallClockNow();
   const auto visit = [&](const std::string& path, int folder_fd, const char* name) -> Status {
     struct stat info;
     const std::string_view text = name;
     if (!text.starts_with(kTemporary) || text.starts_with(temporary_prefix_)) return {};
-    if (::fstatat(folder_fd, name, &info, AT_SYMLINK_NOFOLLOW) != 0 || now - ModifiedAt(info) <= grace) return {};
+    if (::fstatat(folder_fd, name, &info, AT_SYMLINK_NOFOLLOW) != 0 ||
+        now - ModifiedAt(info) <= grace)
+      return {};
     const int code = files_->Unlink(Full(path));
     if (code < 0 && code != -ENOENT) return FileError(code, "delete", Full(path));
     if (code == 0) ++removed;
     return {};
   };
-  MR_TRY(Walk(root_, folder, [&](const std::string&) { return recursive; }, visit));
+  MR_TRY(Walk(
+      root_, folder, [&](const std::string&) { return recursive; }, visit));
   return removed;
 }
 

@@ -28,7 +28,8 @@ TEST_P(FileStoreContract, Holds) {
   ASSERT_TRUE(store.ok()) << store.error().ToString();
   GetParam().check(**store);
 }
-INSTANTIATE_TEST_SUITE_P(File, FileStoreContract, ::testing::ValuesIn(testing::ObjectStoreContract()),
+INSTANTIATE_TEST_SUITE_P(File, FileStoreContract,
+                         ::testing::ValuesIn(testing::ObjectStoreContract()),
                          [](const auto& info) { return info.param.name; });
 
 class MemoryStoreContract : public ::testing::TestWithParam<ObjectStorePromise> {};
@@ -36,7 +37,8 @@ TEST_P(MemoryStoreContract, Holds) {
   testing::MemoryStore store;
   GetParam().check(store);
 }
-INSTANTIATE_TEST_SUITE_P(Memory, MemoryStoreContract, ::testing::ValuesIn(testing::ObjectStoreContract()),
+INSTANTIATE_TEST_SUITE_P(Memory, MemoryStoreContract,
+                         ::testing::ValuesIn(testing::ObjectStoreContract()),
                          [](const auto& info) { return info.param.name; });
 
 std::unique_ptr<FileStore> OpenOn(ForgetfulFileSystem& files, const TemporaryFolder& folder) {
@@ -93,7 +95,8 @@ TEST(FileStoreDurability, TheTestFileSystemForgetsWhatWasNotSynced) {
   EXPECT_EQ(std::filesystem::file_size(folder / "unsynced-bytes"), 0U);
 }
 
-// A process that died between making a folder and syncing its name leaves a folder that a power cut would take away.
+// A process that died between making a folder and syncing its name leaves a folder that a power cut
+// would take away.
 TEST(FileStoreDurability, FoldersThatOthersMadeAreSyncedToo) {
   const TemporaryFolder folder;
   ForgetfulFileSystem files(folder.path());
@@ -104,7 +107,8 @@ TEST(FileStoreDurability, FoldersThatOthersMadeAreSyncedToo) {
   EXPECT_EQ(Text(*store, "left/object"), "x");
 }
 
-// Fails each system call in turn: the object is there in full or not at all, and a reported success is a success.
+// Fails each system call in turn: the object is there in full or not at all, and a reported success
+// is a success.
 TEST(FileStoreDurability, AFullDiskAtAnyCallLeavesTheOldObjectOrTheNew) {
   for (int64_t call = 0;; ++call) {
     const TemporaryFolder folder;
@@ -120,7 +124,8 @@ TEST(FileStoreDurability, AFullDiskAtAnyCallLeavesTheOldObjectOrTheNew) {
     }
     if (!created.ok() && created.error().kind() != ErrorKind::kUnknownOutcome) {
       EXPECT_EQ(created.error().kind(), ErrorKind::kOutOfSpace);
-      EXPECT_NE(created.error().message().find("free space"), std::string::npos) << created.error().message();
+      EXPECT_NE(created.error().message().find("free space"), std::string::npos)
+          << created.error().message();
       EXPECT_EQ(store->Head("deep/new").ok(), false) << call;
     }
     files.PowerCut();
@@ -131,7 +136,8 @@ TEST(FileStoreDurability, AFullDiskAtAnyCallLeavesTheOldObjectOrTheNew) {
     }
     const auto objects = store->List("");
     ASSERT_TRUE(objects.ok());
-    for (const ObjectInfo& object : *objects) EXPECT_EQ(object.path.find(".tmp-"), std::string::npos);
+    for (const ObjectInfo& object : *objects)
+      EXPECT_EQ(object.path.find(".tmp-"), std::string::npos);
     if (replaced.ok() && created.ok()) {
       EXPECT_GT(call, 8);
       return;
@@ -142,7 +148,8 @@ TEST(FileStoreDurability, AFullDiskAtAnyCallLeavesTheOldObjectOrTheNew) {
 TEST(FileStore, RefusesPathsThatLeaveTheRoot) {
   const TemporaryFolder folder;
   auto store = FileStore::Open(folder.path());
-  for (const char* path : {"", "/etc/passwd", "../x", "a/../../x", "a//b", "a/", "./a", "a/.tmp-1"}) {
+  for (const char* path :
+       {"", "/etc/passwd", "../x", "a/../../x", "a//b", "a/", "./a", "a/.tmp-1"}) {
     const Status put = (*store)->Put(path, "x");
     ASSERT_FALSE(put.ok()) << path;
     EXPECT_EQ(put.error().kind(), ErrorKind::kInvalidInput) << path;
@@ -165,7 +172,8 @@ void MakeOld(const std::string& path, int64_t seconds) {
 
 std::vector<std::string> NamesIn(const std::string& folder) {
   std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) names.push_back(entry.path().filename());
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    names.push_back(entry.path().filename());
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -179,7 +187,8 @@ TEST(FileStore, RemovesOldLeftoversOnly) {
   const std::string own = NamesIn(folder / "x").front();
   std::ofstream(folder / "x/.tmp-old") << "1";
   std::ofstream(folder / "x/.tmp-new") << "1";
-  for (const std::string& name : {std::string("x/.tmp-old"), std::string("x/object"), "x/" + own}) MakeOld(folder / name, 3600);
+  for (const std::string& name : {std::string("x/.tmp-old"), std::string("x/object"), "x/" + own})
+    MakeOld(folder / name, 3600);
   EXPECT_EQ(*(*store)->RemoveLeftovers(60 * kMicrosPerSecond), 1);
   EXPECT_TRUE(std::filesystem::exists(folder / "x/.tmp-new"));
   EXPECT_EQ(Text(**store, "x/object"), "1");
@@ -191,7 +200,8 @@ TEST(FileStore, RemovesOldLeftoversOnly) {
 TEST(FileStore, SweepsAFolderWhenItFirstWritesThere) {
   const TemporaryFolder folder;
   std::filesystem::create_directories(folder / "x/y");
-  for (const char* name : {"x/.tmp-old", "x/.tmp-new", "x/y/.tmp-old"}) std::ofstream(folder / name) << "1";
+  for (const char* name : {"x/.tmp-old", "x/.tmp-new", "x/y/.tmp-old"})
+    std::ofstream(folder / name) << "1";
   MakeOld(folder / "x/.tmp-old", 90'000);
   MakeOld(folder / "x/y/.tmp-old", 90'000);
   auto store = FileStore::Open(folder.path());

@@ -19,8 +19,8 @@ struct PublicationState {
   bool all_tables = false;
   bool insert = false, update = false, remove = false, truncate = false;
   bool via_root = false;
-  bool generated = false;        // stored generated columns, too
-  bool knows_generated = false;  // a publication of this server may say so (PostgreSQL 18)
+  bool generated = false;           // stored generated columns, too
+  bool knows_generated = false;     // a publication of this server may say so (PostgreSQL 18)
   bool managed = false;             // made by us: carries our comment
   std::vector<std::string> tables;  // qualified and quoted, sorted; whole ones
   // Those of which a row filter or a list of columns lets through a part only.

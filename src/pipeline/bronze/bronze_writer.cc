@@ -10,8 +10,10 @@
 namespace millrace::bronze {
 namespace {
 
-constexpr size_t kWorkBytes = size_t{32} << 20;  // of compressed bytes that wait for the committing thread
-constexpr std::chrono::milliseconds kPoll{2};     // while a commit that is due waits for the one before it
+constexpr size_t kWorkBytes = size_t{32}
+                              << 20;  // of compressed bytes that wait for the committing thread
+constexpr std::chrono::milliseconds kPoll{
+    2};  // while a commit that is due waits for the one before it
 constexpr std::chrono::hours kForever{1};
 
 ResumePoint ResumeOf(const commitlog::State& state) {
@@ -20,16 +22,21 @@ ResumePoint ResumeOf(const commitlog::State& state) {
 
 }  // namespace
 
-Result<std::unique_ptr<BronzeWriter>> BronzeWriter::Open(ObjectStore& store, const Clock& clock, const Options& options,
+Result<std::unique_ptr<BronzeWriter>> BronzeWriter::Open(ObjectStore& store, const Clock& clock,
+                                                         const Options& options,
                                                          SinkEvents events) {
   MR_ASSIGN(const auto usable, NewCompressor(options.compression, options.level));
-  MR_ASSIGN(commitlog::Writer log, commitlog::Writer::Open(store, clock, options.source, options.slot));
+  MR_ASSIGN(commitlog::Writer log,
+            commitlog::Writer::Open(store, clock, options.source, options.slot));
   MR_ASSIGN(const int64_t orphans, commitlog::RemoveOrphans(store, clock, options.orphan_grace));
-  log::Info("bronze", "opened at commit {}, epoch {}, {} leftovers removed", log.state().number, log.epoch(), orphans);
-  return std::unique_ptr<BronzeWriter>(new BronzeWriter(store, options, std::move(log), std::move(events)));
+  log::Info("bronze", "opened at commit {}, epoch {}, {} leftovers removed", log.state().number,
+            log.epoch(), orphans);
+  return std::unique_ptr<BronzeWriter>(
+      new BronzeWriter(store, options, std::move(log), std::move(events)));
 }
 
-BronzeWriter::BronzeWriter(ObjectStore& store, const Options& options, commitlog::Writer log, SinkEvents events)
+BronzeWriter::BronzeWriter(ObjectStore& store, const Options& options, commitlog::Writer log,
+                           SinkEvents events)
     : options_(options),
       events_(std::move(events)),
       resume_(ResumeOf(log.state())),
@@ -167,7 +174,8 @@ Status BronzeWriter::Take(Input input) {
       return Pass(std::move(nothing));
     }
     case Input::Kind::kBeginSnapshot: {
-      if (builder_.records() > 0) return Error(ErrorKind::kInternal, "a snapshot begins behind uncommitted records");
+      if (builder_.records() > 0)
+        return Error(ErrorKind::kInternal, "a snapshot begins behind uncommitted records");
       snapshot_ = true;
       snapshot_state_ = SnapshotState::kRunning;
       builder_.set_snapshot(true);
@@ -182,15 +190,16 @@ Status BronzeWriter::Take(Input input) {
 
 Status BronzeWriter::TakeBatch(RecordBatch batch) {
   // A transaction of many batches begins: what is complete should not wait for its end.
-  if (!batch.ends_at && !snapshot_ && at_boundary_ && builder_.records() > 0 && commits_on_their_way_ == 0 &&
-      Look().since_commit >= options_.min_gap) {
+  if (!batch.ends_at && !snapshot_ && at_boundary_ && builder_.records() > 0 &&
+      commits_on_their_way_ == 0 && Look().since_commit >= options_.min_gap) {
     MR_TRY(HandOver(0));
   }
   last_input_at_ = Steady::now();
   if (builder_.records() == 0) first_record_at_ = last_input_at_;
   if (!batch.records.empty()) {
     MR_TRY(builder_.Add(batch));
-    // A snapshot's workers write side by side: the start of one part may go with the end of another.
+    // A snapshot's workers write side by side: the start of one part may go with the end of
+    // another.
     at_boundary_ = !ranges_.empty();
   }
   if (batch.records.empty()) {
@@ -198,7 +207,8 @@ Status BronzeWriter::TakeBatch(RecordBatch batch) {
   }
   ranges_.insert(ranges_.end(), batch.snapshot_ranges.begin(), batch.snapshot_ranges.end());
   if (batch.ends_at) {
-    moved_ = moved_ || !boundary_ || batch.ends_at->resume_lsn != boundary_->resume_lsn || builder_.records() > 0;
+    moved_ = moved_ || !boundary_ || batch.ends_at->resume_lsn != boundary_->resume_lsn ||
+             builder_.records() > 0;
     boundary_ = batch.ends_at;
     at_boundary_ = true;
     ends_snapshot_ = ends_snapshot_ || batch.ends_snapshot;

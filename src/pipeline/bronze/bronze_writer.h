@@ -28,14 +28,15 @@ struct Progress {
   std::optional<SourcePosition> position;  // of the newest commit
 };
 
-// The sink that writes Bronze. One thread turns batches into compressed files, another makes them durable and commits, so that decoding,
-// compression and syncing overlap; while a commit is on its way the next one gathers. Write may be called from many threads, the rest
-// from the owner's only.
+// The sink that writes Bronze. One thread turns batches into compressed files, another makes them
+// durable and commits, so that decoding, compression and syncing overlap; while a commit is on its
+// way the next one gathers. Write may be called from many threads, the rest from the owner's only.
 class BronzeWriter final : public DurableSink {
  public:
-  // Opens the log as its one writer (fences an older one) and removes leftovers. Errors as commitlog::Writer::Open.
-  static Result<std::unique_ptr<BronzeWriter>> Open(ObjectStore& store, const Clock& clock, const Options& options,
-                                                    SinkEvents events);
+  // Opens the log as its one writer (fences an older one) and removes leftovers. Errors as
+  // commitlog::Writer::Open.
+  static Result<std::unique_ptr<BronzeWriter>> Open(ObjectStore& store, const Clock& clock,
+                                                    const Options& options, SinkEvents events);
   ~BronzeWriter() override;
 
   Status Write(RecordBatch batch) override;
@@ -64,7 +65,8 @@ class BronzeWriter final : public DurableSink {
     int64_t ticket = 0;
   };
 
-  BronzeWriter(ObjectStore& store, const Options& options, commitlog::Writer log, SinkEvents events);
+  BronzeWriter(ObjectStore& store, const Options& options, commitlog::Writer log,
+               SinkEvents events);
 
   void Build();   // the building thread
   void Commit();  // the committing thread
@@ -88,7 +90,7 @@ class BronzeWriter final : public DurableSink {
   CommitBuilder builder_;
   bool snapshot_ = false;  // until the batch that ends it
   bool at_boundary_ = false, ends_snapshot_ = false, moved_ = false;
-  std::vector<StreamPtr> named_;  // tables without records, for the next commit
+  std::vector<StreamPtr> named_;       // tables without records, for the next commit
   std::vector<SnapshotRange> ranges_;  // read, for the next commit
   std::optional<SourcePosition> boundary_;
   SnapshotState snapshot_state_;

@@ -57,8 +57,8 @@ struct Bench {
   }
 };
 
-RecordBatch Batch(const std::string& topic, const std::vector<std::string>& values, std::optional<size_t> ends_after,
-                  int64_t timestamp_ms = kNow) {
+RecordBatch Batch(const std::string& topic, const std::vector<std::string>& values,
+                  std::optional<size_t> ends_after, int64_t timestamp_ms = kNow) {
   std::vector<FakeDatabase::Change> changes;
   for (const std::string& value : values) changes.push_back({topic, value});
   RecordBatch batch = MakeBatch(changes, timestamp_ms);
@@ -119,7 +119,8 @@ TEST(BronzeWriter, CommitsWhatItTookInOrderAndConfirmsIt) {
   ASSERT_TRUE(writer->Write(Batch("shop.public.a", {"null"}, 2)).ok());
   ASSERT_TRUE(writer->Finish().ok());
   EXPECT_EQ(ReadBronze(bench.store),
-            (std::map<std::string, std::vector<std::string>>{{"shop.public.a", {"1", "2", "null"}}, {"shop.public.b", {"3"}}}));
+            (std::map<std::string, std::vector<std::string>>{{"shop.public.a", {"1", "2", "null"}},
+                                                             {"shop.public.b", {"3"}}}));
   const auto commits = Commits(bench.store);
   ASSERT_EQ(commits.size(), 3U);  // the claim and two
   EXPECT_EQ(commits[1].files.size(), 2U);
@@ -132,7 +133,8 @@ TEST(BronzeWriter, CommitsWithoutBeingAskedWhenTheInputFallsSilent) {
   Bench bench;
   auto writer = bench.Open(bench.store);
   ASSERT_TRUE(writer->Write(Batch("t", {"1"}, 1)).ok());
-  for (int i = 0; i < 500 && writer->progress().commits == 0; ++i) std::this_thread::sleep_for(milliseconds(10));
+  for (int i = 0; i < 500 && writer->progress().commits == 0; ++i)
+    std::this_thread::sleep_for(milliseconds(10));
   EXPECT_EQ(writer->progress().commits, 1);
 }
 
@@ -141,7 +143,8 @@ TEST(BronzeWriter, NeverCommitsInsideATransaction) {
   Options options = SmallOptions();
   options.commit_interval = options.min_gap = options.idle = milliseconds(0);
   auto writer = bench.Open(bench.store, options);
-  for (int i = 0; i < 20; ++i) ASSERT_TRUE(writer->Write(Batch("t", {"1", "2"}, std::nullopt)).ok());
+  for (int i = 0; i < 20; ++i)
+    ASSERT_TRUE(writer->Write(Batch("t", {"1", "2"}, std::nullopt)).ok());
   ASSERT_TRUE(writer->Flush().ok());
   EXPECT_TRUE(bench.durable.empty());
   ASSERT_TRUE(writer->Write(Batch("t", {"3"}, 1)).ok());
@@ -169,7 +172,8 @@ TEST(BronzeWriter, FilesRollBySizeSchemaAndHour) {
   options.file_bytes = 1 << 20;
   auto writer = bench.Open(bench.store, options);
   const std::string value = "\"" + std::string(1000, 'v') + "\"";
-  for (int i = 0; i < 30; ++i) ASSERT_TRUE(writer->Write(Batch("t", std::vector<std::string>(100, value), std::nullopt)).ok());
+  for (int i = 0; i < 30; ++i)
+    ASSERT_TRUE(writer->Write(Batch("t", std::vector<std::string>(100, value), std::nullopt)).ok());
   RecordBatch other = Batch("t", {"1"}, std::nullopt);
   Stream changed = *other.streams.front();
   changed.schema.columns.front().type_name = "integer";
@@ -207,7 +211,8 @@ TEST(BronzeWriter, ASnapshotIsOneCommitAndVanishesWhenItIsCutOff) {
     std::vector<std::jthread> workers;
     for (int worker = 0; worker < 3; ++worker) {
       workers.emplace_back([&] {
-        for (int i = 0; i < 50; ++i) EXPECT_TRUE(writer->Write(Batch("t", {"1", "2"}, std::nullopt)).ok());
+        for (int i = 0; i < 50; ++i)
+          EXPECT_TRUE(writer->Write(Batch("t", {"1", "2"}, std::nullopt)).ok());
       });
     }
     workers.clear();
@@ -220,7 +225,8 @@ TEST(BronzeWriter, ASnapshotIsOneCommitAndVanishesWhenItIsCutOff) {
   const auto commits = Commits(bench.store);
   EXPECT_EQ(commits.back().snapshot, SnapshotState::kDone);
   for (const BronzeCommit& commit : commits) {
-    for (const BronzeFile& file : commit.files) EXPECT_EQ(file.snapshot, file.first_offset < 300) << file.path;
+    for (const BronzeFile& file : commit.files)
+      EXPECT_EQ(file.snapshot, file.first_offset < 300) << file.path;
   }
   EXPECT_EQ(ReadBronze(bench.store)["t"].size(), 301U);
 }
@@ -244,7 +250,8 @@ TEST(BronzeWriter, AnOlderWriterIsFencedAndShowsNothing) {
   EXPECT_EQ(bench.durable.size(), 2U);
 }
 
-// Every write of a run meets a full disk in turn: the run reports it, confirms nothing that is not committed, and a new writer goes on.
+// Every write of a run meets a full disk in turn: the run reports it, confirms nothing that is not
+// committed, and a new writer goes on.
 TEST(BronzeWriter, AFullDiskAtAnyWriteLosesNothing) {
   for (const auto fault : {FaultStore::Fault::kBefore, FaultStore::Fault::kAfter}) {
     for (int64_t nth = 0; nth < 9; ++nth) {
@@ -270,7 +277,9 @@ TEST(BronzeWriter, AFullDiskAtAnyWriteLosesNothing) {
       const Lsn confirmed = bench.durable.empty() ? 0 : bench.durable.back().resume_lsn;
       EXPECT_LE(confirmed, state->position ? state->position->resume_lsn : 0);
       writer = bench.Open(faults);
-      size_t next = writer->resume().position ? (writer->resume().position->resume_lsn - FakeDatabase::kSlotLsn) / 100 : 0;
+      size_t next = writer->resume().position
+                        ? (writer->resume().position->resume_lsn - FakeDatabase::kSlotLsn) / 100
+                        : 0;
       for (; next < 2; ++next) {
         ASSERT_TRUE(writer->Write(Batch("a", {"1", "2"}, std::nullopt)).ok());
         ASSERT_TRUE(writer->Write(Batch("b", {"3"}, next + 1)).ok());
@@ -284,7 +293,8 @@ TEST(BronzeWriter, AFullDiskAtAnyWriteLosesNothing) {
 }
 
 TEST(BronzeWriter, AllCompressionsReadBackAndManyTopicsShareTheMemory) {
-  for (const Compression compression : {Compression::kNone, Compression::kGzip, Compression::kZstd}) {
+  for (const Compression compression :
+       {Compression::kNone, Compression::kGzip, Compression::kZstd}) {
     Bench bench;
     Options options = SmallOptions();
     options.compression = compression;
@@ -296,7 +306,9 @@ TEST(BronzeWriter, AllCompressionsReadBackAndManyTopicsShareTheMemory) {
     for (int i = 0; i < 400; ++i) {
       const std::string topic = "t" + std::to_string(i % 9);
       std::vector<std::string> values;
-      for (int v = 0; v < 50; ++v) values.push_back("\"" + std::string(200 + random() % 200, 'x') + std::to_string(random()) + "\"");
+      for (int v = 0; v < 50; ++v)
+        values.push_back("\"" + std::string(200 + random() % 200, 'x') + std::to_string(random()) +
+                         "\"");
       expected[topic].insert(expected[topic].end(), values.begin(), values.end());
       ASSERT_TRUE(writer->Write(Batch(topic, values, static_cast<size_t>(i + 1))).ok());
     }
@@ -305,8 +317,9 @@ TEST(BronzeWriter, AllCompressionsReadBackAndManyTopicsShareTheMemory) {
   }
 }
 
-// Random transactions, random failures of any kind at any write, random restarts: in the end each record is there once, in order, and
-// at no time was something confirmed that a new writer would not find.
+// Random transactions, random failures of any kind at any write, random restarts: in the end each
+// record is there once, in order, and at no time was something confirmed that a new writer would
+// not find.
 TEST(BronzeProperty, RandomFailuresLoseNothingAndDoubleNothing) {
   for (uint64_t seed = 1; seed <= 60; ++seed) {
     SCOPED_TRACE(seed);
@@ -321,13 +334,15 @@ TEST(BronzeProperty, RandomFailuresLoseNothingAndDoubleNothing) {
     }
     for (int t = 0; t < 60; ++t) {
       FakeDatabase::Transaction changes(random() % 8 == 0 ? 30 : random() % 4);
-      for (auto& change : changes) change = {"t" + std::to_string(random() % 3), std::to_string(random() % 1'000'000)};
+      for (auto& change : changes)
+        change = {"t" + std::to_string(random() % 3), std::to_string(random() % 1'000'000)};
       database.transactions.push_back(changes);
     }
     database.on_confirm = [&](const SourcePosition& position) {
       const auto state = commitlog::Recover(store);
       ASSERT_TRUE(state.ok());
-      ASSERT_TRUE(state->position && state->position->resume_lsn >= position.resume_lsn) << "confirmed before it was durable";
+      ASSERT_TRUE(state->position && state->position->resume_lsn >= position.resume_lsn)
+          << "confirmed before it was durable";
     };
     Options options = SmallOptions();
     options.commit_interval = options.min_gap = options.idle = milliseconds(0);
@@ -337,21 +352,27 @@ TEST(BronzeProperty, RandomFailuresLoseNothingAndDoubleNothing) {
     for (int attempt = 0; attempt < 500 && !complete; ++attempt) {
       faults.Heal();
       if (attempt < 40) {
-        constexpr FaultStore::Fault kFaults[] = {FaultStore::Fault::kBefore, FaultStore::Fault::kAfter, FaultStore::Fault::kDeadly};
-        constexpr ErrorKind kKinds[] = {ErrorKind::kUnavailable, ErrorKind::kOutOfSpace, ErrorKind::kUnknownOutcome};
-        faults.Plan(static_cast<int64_t>(random() % 30), kFaults[random() % 3], kKinds[random() % 3]);
+        constexpr FaultStore::Fault kFaults[] = {
+            FaultStore::Fault::kBefore, FaultStore::Fault::kAfter, FaultStore::Fault::kDeadly};
+        constexpr ErrorKind kKinds[] = {ErrorKind::kUnavailable, ErrorKind::kOutOfSpace,
+                                        ErrorKind::kUnknownOutcome};
+        faults.Plan(static_cast<int64_t>(random() % 30), kFaults[random() % 3],
+                    kKinds[random() % 3]);
       }
       FakeSource source(database);
       SinkEvents events;
       events.durable = [&](const SourcePosition& position) { source.Confirm(position); };
       auto writer = BronzeWriter::Open(faults, clock, options, events);
       if (!writer.ok()) continue;
-      const Status prepared = source.Prepare((*writer)->resume(), [&] { return (*writer)->BeginSnapshot(); });
+      const Status prepared =
+          source.Prepare((*writer)->resume(), [&] { return (*writer)->BeginSnapshot(); });
       if (!prepared.ok()) {
         ASSERT_NE(prepared.error().kind(), ErrorKind::kFenced) << prepared.error().ToString();
         continue;
       }
-      if (source.needs_snapshot() && !source.Snapshot(**writer, [](const SnapshotProgress&) {}, {}).ok()) continue;
+      if (source.needs_snapshot() &&
+          !source.Snapshot(**writer, [](const SnapshotProgress&) {}, {}).ok())
+        continue;
       if (!source.Stream(**writer, Lsn{1}, {}).ok()) continue;
       complete = (*writer)->Finish().ok();
     }

@@ -24,7 +24,8 @@ CommitBuilder::Topic& CommitBuilder::Find(const std::string& name) {
   return topic;
 }
 
-bool CommitBuilder::MustRoll(const OpenFile& file, const StreamPtr& stream, int64_t timestamp_ms) const {
+bool CommitBuilder::MustRoll(const OpenFile& file, const StreamPtr& stream,
+                             int64_t timestamp_ms) const {
   if (file.raw_bytes() >= options_.file_bytes) return true;
   if (file.stream() != stream && file.stream()->fingerprint != stream->fingerprint) return true;
   // Commit times may run backwards a little; a file does not roll for that.
@@ -34,8 +35,9 @@ bool CommitBuilder::MustRoll(const OpenFile& file, const StreamPtr& stream, int6
 Status CommitBuilder::Open(Topic& topic, const StreamPtr& stream, int64_t timestamp_ms, bool anew) {
   while (workshop_.compressors_in_use() >= options_.max_streamed_files) MR_TRY(RollLargest());
   BronzeFile file;
-  file.path = BronzeFilePath(topic.name, 0, topic.next_offset, epoch_, static_cast<uint32_t>(RandomBits()),
-                             timestamp_ms * 1000, options_.compression);
+  file.path =
+      BronzeFilePath(topic.name, 0, topic.next_offset, epoch_, static_cast<uint32_t>(RandomBits()),
+                     timestamp_ms * 1000, options_.compression);
   file.topic = topic.name;
   file.first_offset = topic.next_offset;
   file.schema = stream->fingerprint;
@@ -56,7 +58,8 @@ Status CommitBuilder::Roll(Topic& topic) {
 Status CommitBuilder::RollLargest() {
   Topic* largest = nullptr;
   for (auto& [name, topic] : topics_) {
-    if (topic.file && (largest == nullptr || topic.file->raw_bytes() > largest->file->raw_bytes())) largest = &topic;
+    if (topic.file && (largest == nullptr || topic.file->raw_bytes() > largest->file->raw_bytes()))
+      largest = &topic;
   }
   return Roll(*largest);
 }
@@ -66,12 +69,15 @@ Status CommitBuilder::Add(const RecordBatch& batch) {
   for (const StreamPtr& stream : batch.streams) of_stream_.push_back(&Find(stream->topic));
   size_t next_anew = 0;
   for (const Record& record : batch.records) {
-    const bool anew = next_anew < batch.anew.size() && &record - batch.records.data() == batch.anew[next_anew];
+    const bool anew =
+        next_anew < batch.anew.size() && &record - batch.records.data() == batch.anew[next_anew];
     if (anew) ++next_anew;
-    if (!WithinBatch(batch, record)) return Fail(ErrorKind::kInternal, "a record does not lie within its batch");
+    if (!WithinBatch(batch, record))
+      return Fail(ErrorKind::kInternal, "a record does not lie within its batch");
     Topic& topic = *of_stream_[record.stream];
     const StreamPtr& stream = batch.streams[record.stream];
-    if (topic.file && (anew || MustRoll(*topic.file, stream, record.timestamp_ms))) MR_TRY(Roll(topic));
+    if (topic.file && (anew || MustRoll(*topic.file, stream, record.timestamp_ms)))
+      MR_TRY(Roll(topic));
     if (!topic.file) MR_TRY(Open(topic, stream, record.timestamp_ms, anew));
     const int64_t raw = topic.file->raw_bytes();
     const int64_t pending = topic.file->pending_bytes();

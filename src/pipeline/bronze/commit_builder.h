@@ -12,8 +12,8 @@
 
 namespace millrace::bronze {
 
-// Sorts records into files: one open file a topic, offsets without gaps. A file rolls when it is full, its schema or its hour changes, or
-// memory is short. Not thread-safe.
+// Sorts records into files: one open file a topic, offsets without gaps. A file rolls when it is
+// full, its schema or its hour changes, or memory is short. Not thread-safe.
 class CommitBuilder {
  public:
   // Called with each file that is complete before the commit is.

@@ -20,8 +20,8 @@ struct CommitMark {
   std::vector<SnapshotRange> snapshot_ranges = {};
 };
 
-// Makes files and commits durable, in the order that keeps the promise: schemas, data objects, the commit, then the confirmation.
-// Not thread-safe.
+// Makes files and commits durable, in the order that keeps the promise: schemas, data objects, the
+// commit, then the confirmation. Not thread-safe.
 class Committer {
  public:
   using Durable = std::function<void(const SourcePosition&)>;
@@ -31,7 +31,8 @@ class Committer {
 
   // Makes a table's schema durable; a second time costs nothing.
   Status StoreSchema(const Stream& stream);
-  // Files that the next commit will name. Several at a time: a disk syncs eight files in little more time than one.
+  // Files that the next commit will name. Several at a time: a disk syncs eight files in little
+  // more time than one.
   Status Store(std::vector<ClosedFile> files);
   // Commits what was stored since the last commit.
   Status Commit(const CommitMark& mark);

@@ -105,7 +105,8 @@ Result<ClosedFile> OpenFile::Close() {
   ClosedFile closed;
   closed.file = std::move(file_);
   closed.file.last_offset = closed.file.first_offset + closed.file.records - 1;
-  closed.file.bytes = static_cast<int64_t>(compressed_.size()) + (writer_ ? writer_->bytes_written() : 0);
+  closed.file.bytes =
+      static_cast<int64_t>(compressed_.size()) + (writer_ ? writer_->bytes_written() : 0);
   closed.file.sha256 = sha256_.FinishHex();
   closed.stream = stream_;
   closed.bytes = std::move(compressed_);

@@ -15,7 +15,8 @@
 
 namespace millrace::bronze {
 
-// A complete Bronze object on its way to the store: the end of it in memory, the rest (when it was large) in a writer.
+// A complete Bronze object on its way to the store: the end of it in memory, the rest (when it was
+// large) in a writer.
 struct ClosedFile {
   BronzeFile file;  // all of it known
   StreamPtr stream;
@@ -44,8 +45,8 @@ class Workshop {
   std::vector<ByteBuffer> buffers_;
 };
 
-// One Bronze object while it is filled with lines. Compresses in pieces, and streams to the store what is large, so that its memory does
-// not grow with its size.
+// One Bronze object while it is filled with lines. Compresses in pieces, and streams to the store
+// what is large, so that its memory does not grow with its size.
 class OpenFile {
  public:
   // `file`: path, topic, partition, first offset, schema, compression and snapshot are set.
@@ -59,8 +60,10 @@ class OpenFile {
   Result<ClosedFile> Close();
 
   const StreamPtr& stream() const { return stream_; }
-  int64_t raw_bytes() const { return raw_bytes_; }       // of lines so far
-  int64_t pending_bytes() const { return static_cast<int64_t>(pending_.size()); }  // of those, not compressed yet
+  int64_t raw_bytes() const { return raw_bytes_; }  // of lines so far
+  int64_t pending_bytes() const {
+    return static_cast<int64_t>(pending_.size());
+  }  // of those, not compressed yet
   bool streamed() const { return compressor_ != nullptr; }
   int64_t first_hour() const { return first_hour_; }  // since 1970
 

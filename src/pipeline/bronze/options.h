@@ -15,8 +15,9 @@ struct Options {
   Compression compression = Compression::kZstd;
   int level = 1;  // the codec's own scale
 
-  // A commit happens at a transaction's end when the first uncommitted record is this old, or so many bytes of lines wait, or the input
-  // has been silent for `idle` and the last commit is at least `min_gap` ago.
+  // A commit happens at a transaction's end when the first uncommitted record is this old, or so
+  // many bytes of lines wait, or the input has been silent for `idle` and the last commit is at
+  // least `min_gap` ago.
   std::chrono::milliseconds commit_interval{500};
   int64_t commit_bytes = int64_t{256} << 20;
   std::chrono::milliseconds idle{15};
@@ -30,7 +31,8 @@ struct Options {
   int max_streamed_files = 24;                // files that hold a compressor at a time
 
   int64_t roll_up_every = 1000;  // commits
-  // Leftovers of older writers are removed at open when they are older than this. 0 is safe: the claim has fenced whoever wrote them.
+  // Leftovers of older writers are removed at open when they are older than this. 0 is safe: the
+  // claim has fenced whoever wrote them.
   Micros orphan_grace = 0;
 };
 

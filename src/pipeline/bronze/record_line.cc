@@ -14,7 +14,8 @@ constexpr std::string_view kValue = R"(,"value":)";
 constexpr std::string_view kHeaders = R"(,"headers":)";
 constexpr std::string_view kEnd = "}\n";
 constexpr std::string_view kNull = "null";
-// All that a line holds beside its slices: the texts above, three nulls, two integers of at most 20 characters.
+// All that a line holds beside its slices: the texts above, three nulls, two integers of at most 20
+// characters.
 constexpr size_t kFrame = 10 + 13 + 7 + 9 + 11 + 2 + 12 + 40;
 
 char* Put(char* to, std::string_view text) {
@@ -34,8 +35,8 @@ char* PutSlice(char* to, const char* from, size_t size) {
 
 void AppendLine(const RecordBatch& batch, const Record& record, int64_t offset, ByteBuffer& out) {
   const char* from = batch.bytes.data() + record.offset;
-  char* const begin =
-      out.Space(kFrame + size_t{record.key_size} + size_t{record.value_size} + size_t{record.headers_size});
+  char* const begin = out.Space(kFrame + size_t{record.key_size} + size_t{record.value_size} +
+                                size_t{record.headers_size});
   char* to = Put(Put(begin, kOffset), offset);
   to = Put(Put(to, kTimestamp), record.timestamp_ms);
   to = PutSlice(Put(to, kKey), from, record.key_size);

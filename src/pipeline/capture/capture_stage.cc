@@ -19,17 +19,24 @@ bool Sleep(std::chrono::milliseconds time, std::stop_token stop) {
   return !stop.stop_requested();
 }
 
-bool IsCancelled(const Status& status) { return !status.ok() && status.error().kind() == ErrorKind::kCancelled; }
+bool IsCancelled(const Status& status) {
+  return !status.ok() && status.error().kind() == ErrorKind::kCancelled;
+}
 
 }  // namespace
 
 std::string_view PhaseName(Phase phase) {
   switch (phase) {
-    case Phase::kStopped: return "stopped";
-    case Phase::kPreparing: return "preparing";
-    case Phase::kSnapshot: return "snapshot";
-    case Phase::kStreaming: return "streaming";
-    case Phase::kWaiting: return "waiting";
+    case Phase::kStopped:
+      return "stopped";
+    case Phase::kPreparing:
+      return "preparing";
+    case Phase::kSnapshot:
+      return "snapshot";
+    case Phase::kStreaming:
+      return "streaming";
+    case Phase::kWaiting:
+      return "waiting";
   }
   return "stopped";
 }
@@ -52,7 +59,8 @@ Result<StageReport> CaptureStage::RunOnce(std::stop_token stop) {
   const CaptureStatus now = status();
   StageReport report;
   report.did_work = attempt.advanced;
-  report.details.Set("durable_lsn", now.durable ? json::Value(FormatLsn(now.durable->resume_lsn)) : json::Value());
+  report.details.Set("durable_lsn",
+                     now.durable ? json::Value(FormatLsn(now.durable->resume_lsn)) : json::Value());
   report.details.Set("snapshot", attempt.snapshot);
   return report;
 }
@@ -68,7 +76,8 @@ Status CaptureStage::Run(std::stop_token stop) {
     }
     if (attempt.advanced) backoff.Reset();
     const std::chrono::milliseconds delay = backoff.Next(RandomBits());
-    log::Warn("capture", "{}; next attempt in {} ms, from what is durable", done.error().ToString(), delay.count());
+    log::Warn("capture", "{}; next attempt in {} ms, from what is durable", done.error().ToString(),
+              delay.count());
     SetPhase(Phase::kWaiting);
     if (!Sleep(delay, stop)) {
       SetPhase(Phase::kStopped);
@@ -83,7 +92,8 @@ Status CaptureStage::RunAttempt(bool once, std::stop_token stop, Attempt& attemp
     ++status_.attempts;
     status_.phase = Phase::kPreparing;
   }
-  // The attempt ends when we are asked to stop, or when the sink gives up while the source is silent.
+  // The attempt ends when we are asked to stop, or when the sink gives up while the source is
+  // silent.
   std::stop_source attempt_stop;
   const std::stop_callback forward(stop, [&] { attempt_stop.request_stop(); });
   std::atomic<Source*> confirmed = nullptr;
@@ -131,7 +141,8 @@ Status CaptureStage::RunAttempt(bool once, std::stop_token stop, Attempt& attemp
   return done;
 }
 
-Status CaptureStage::Drive(Source& source, DurableSink& sink, bool once, std::stop_token stop, Attempt& attempt) {
+Status CaptureStage::Drive(Source& source, DurableSink& sink, bool once, std::stop_token stop,
+                           Attempt& attempt) {
   const ResumePoint resume = sink.resume();
   MR_TRY(source.Prepare(resume, [&] { return sink.BeginSnapshot(); }));
   // The confirmation of the newest commit may have been lost with the process that made it.
@@ -148,7 +159,9 @@ Status CaptureStage::Drive(Source& source, DurableSink& sink, bool once, std::st
       status_.snapshot = now;
     };
     MR_TRY(source.Snapshot(sink, progress, stop));
-    if (stop.stop_requested()) return Error(ErrorKind::kCancelled, "stopped during the initial snapshot, which goes on at the next start");
+    if (stop.stop_requested())
+      return Error(ErrorKind::kCancelled,
+                   "stopped during the initial snapshot, which goes on at the next start");
     MR_TRY(sink.Flush());
     log::Info("capture", "the initial snapshot is committed");
   }
@@ -157,7 +170,9 @@ Status CaptureStage::Drive(Source& source, DurableSink& sink, bool once, std::st
     MR_ASSIGN(until, source.CurrentLsn());
   }
   SetPhase(Phase::kStreaming);
-  if (const Status streamed = source.Stream(sink, until, stop); !streamed.ok() && !IsCancelled(streamed)) return streamed;
+  if (const Status streamed = source.Stream(sink, until, stop);
+      !streamed.ok() && !IsCancelled(streamed))
+    return streamed;
   return sink.Finish();
 }
 

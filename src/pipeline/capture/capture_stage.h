@@ -29,11 +29,12 @@ struct CaptureStatus {
   int64_t attempts = 0;
   std::optional<SourcePosition> durable;  // confirmed to the source
   SnapshotProgress snapshot;              // of the last one that ran
-  std::optional<Error> last_error;        // of the last attempt that failed; cleared by the next confirmation
+  std::optional<Error>
+      last_error;  // of the last attempt that failed; cleared by the next confirmation
 };
 
-// Carries a source's changes into a durable sink. Every attempt opens both anew and goes on from what the sink holds as durable, and from
-// nothing else.
+// Carries a source's changes into a durable sink. Every attempt opens both anew and goes on from
+// what the sink holds as durable, and from nothing else.
 class CaptureStage final : public Stage {
  public:
   CaptureStage(SinkFactory open_sink, SourceFactory make_source)
@@ -41,12 +42,14 @@ class CaptureStage final : public Stage {
 
   std::string_view name() const override { return "capture"; }
 
-  // One attempt: snapshot if needed, then everything that the source had committed when streaming began; its position is durable on return
-  // even when there was nothing. Details: {"durable_lsn": "0/16B3780" or null, "snapshot": bool}. Errors are the supervisor's to retry.
+  // One attempt: snapshot if needed, then everything that the source had committed when streaming
+  // began; its position is durable on return even when there was nothing. Details: {"durable_lsn":
+  // "0/16B3780" or null, "snapshot": bool}. Errors are the supervisor's to retry.
   Result<StageReport> RunOnce(std::stop_token stop) override;
 
-  // Attempts without end, with backoff in between. OK when stop was asked for, after a last commit of what is complete; an error only when
-  // trying again cannot help (kFenced, kPermission, kInvalidInput ...).
+  // Attempts without end, with backoff in between. OK when stop was asked for, after a last commit
+  // of what is complete; an error only when trying again cannot help (kFenced, kPermission,
+  // kInvalidInput ...).
   Status Run(std::stop_token stop);
 
   CaptureStatus status() const;
@@ -58,7 +61,8 @@ class CaptureStage final : public Stage {
     bool advanced = false;  // something became durable
   };
   Status RunAttempt(bool once, std::stop_token stop, Attempt& attempt);
-  Status Drive(Source& source, DurableSink& sink, bool once, std::stop_token stop, Attempt& attempt);
+  Status Drive(Source& source, DurableSink& sink, bool once, std::stop_token stop,
+               Attempt& attempt);
   void SetPhase(Phase phase);
 
   const SinkFactory open_sink_;

@@ -19,14 +19,16 @@ struct Durable {
   std::map<std::string, std::vector<std::string>> values;
   int opened = 0;
   int snapshots_begun = 0;
-  std::vector<Error> open_failures;   // of the next opens, last first
-  int fail_silently_after = -1;       // batches; then `failed` is called from another thread, and Write goes on taking
+  std::vector<Error> open_failures;  // of the next opens, last first
+  int fail_silently_after =
+      -1;  // batches; then `failed` is called from another thread, and Write goes on taking
 };
 
 // A sink that makes each complete transaction durable at once.
 class FakeSink final : public DurableSink {
  public:
-  FakeSink(Durable& durable, SinkEvents events) : durable_(&durable), events_(std::move(events)), resume_(durable.resume) {}
+  FakeSink(Durable& durable, SinkEvents events)
+      : durable_(&durable), events_(std::move(events)), resume_(durable.resume) {}
   ResumePoint resume() const override { return resume_; }
   Status BeginSnapshot() override {
     std::lock_guard lock(durable_->mutex);
@@ -38,11 +40,13 @@ class FakeSink final : public DurableSink {
     std::unique_lock lock(durable_->mutex);
     if (failing_.joinable()) return {};
     if (durable_->fail_silently_after >= 0 && durable_->fail_silently_after-- == 0) {
-      failing_ = std::jthread([this] { events_.failed(Error(ErrorKind::kOutOfSpace, "the disk is full")); });
+      failing_ = std::jthread(
+          [this] { events_.failed(Error(ErrorKind::kOutOfSpace, "the disk is full")); });
       return {};
     }
     for (const Record& record : batch.records) {
-      values_[batch.streams[record.stream]->topic].emplace_back(batch.bytes.view(record.offset + record.key_size, record.value_size));
+      values_[batch.streams[record.stream]->topic].emplace_back(
+          batch.bytes.view(record.offset + record.key_size, record.value_size));
     }
     if (!batch.ends_at) return {};
     for (auto& [topic, values] : values_) {
@@ -68,18 +72,19 @@ class FakeSink final : public DurableSink {
 struct Rig {
   Durable durable;
   FakeDatabase database;
-  CaptureStage stage{[this](SinkEvents events) -> Result<std::unique_ptr<DurableSink>> {
-                       ++durable.opened;
-                       if (!durable.open_failures.empty()) {
-                         const Error error = durable.open_failures.back();
-                         durable.open_failures.pop_back();
-                         return error;
-                       }
-                       return std::unique_ptr<DurableSink>(new FakeSink(durable, std::move(events)));
-                     },
-                     [this](const ResumePoint&) -> Result<std::unique_ptr<Source>> {
-                       return std::unique_ptr<Source>(new FakeSource(database));
-                     }};
+  CaptureStage stage{
+      [this](SinkEvents events) -> Result<std::unique_ptr<DurableSink>> {
+        ++durable.opened;
+        if (!durable.open_failures.empty()) {
+          const Error error = durable.open_failures.back();
+          durable.open_failures.pop_back();
+          return error;
+        }
+        return std::unique_ptr<DurableSink>(new FakeSink(durable, std::move(events)));
+      },
+      [this](const ResumePoint&) -> Result<std::unique_ptr<Source>> {
+        return std::unique_ptr<Source>(new FakeSource(database));
+      }};
   Rig() {
     database.rows = {{"a", "1"}, {"b", "2"}};
     database.transactions = {{{"a", "3"}}, {{"b", "4"}, {"a", "5"}}};
@@ -128,13 +133,15 @@ TEST(CaptureStage, RunStreamsUntilItIsStopped) {
 
 TEST(CaptureStage, ASinkThatGivesUpWhileTheSourceIsSilentEndsTheAttempt) {
   Rig rig;
-  rig.durable.fail_silently_after = 4;  // two rows, the snapshot's end, one transaction; then the disk is full
+  rig.durable.fail_silently_after =
+      4;  // two rows, the snapshot's end, one transaction; then the disk is full
   std::stop_source stop;
   Status done;
   std::jthread runner([&] { done = rig.stage.Run(stop.get_token()); });
   EXPECT_TRUE(Eventually([&] { return rig.stage.status().phase == Phase::kWaiting; }));
   EXPECT_EQ(rig.stage.status().last_error->kind(), ErrorKind::kOutOfSpace);
-  EXPECT_TRUE(Eventually([&] { return rig.stage.status().phase == Phase::kStreaming; }));  // the second attempt
+  EXPECT_TRUE(Eventually(
+      [&] { return rig.stage.status().phase == Phase::kStreaming; }));  // the second attempt
   EXPECT_TRUE(Eventually([&] {
     std::lock_guard lock(rig.durable.mutex);
     return rig.durable.values == rig.database.Expected();
@@ -147,7 +154,8 @@ TEST(CaptureStage, ASinkThatGivesUpWhileTheSourceIsSilentEndsTheAttempt) {
 }
 
 TEST(CaptureStage, ErrorsThatCannotHealEndTheRun) {
-  for (const ErrorKind kind : {ErrorKind::kFenced, ErrorKind::kPermission, ErrorKind::kInvalidInput, ErrorKind::kCorrupt}) {
+  for (const ErrorKind kind : {ErrorKind::kFenced, ErrorKind::kPermission, ErrorKind::kInvalidInput,
+                               ErrorKind::kCorrupt}) {
     Rig rig;
     rig.durable.open_failures = {Error(kind, "no")};
     const Status done = rig.stage.Run({});

@@ -11,7 +11,8 @@ std::chrono::milliseconds Backoff::Next(uint64_t random) {
   constexpr int64_t kLongest = 30'000;
   const int64_t full = std::min(kLongest, kFirst << std::min(failures_, 10));
   ++failures_;
-  return std::chrono::milliseconds(full - static_cast<int64_t>(random % static_cast<uint64_t>(full / 4 + 1)));
+  return std::chrono::milliseconds(
+      full - static_cast<int64_t>(random % static_cast<uint64_t>(full / 4 + 1)));
 }
 
 }  // namespace millrace::capture

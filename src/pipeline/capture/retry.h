@@ -7,11 +7,13 @@
 
 namespace millrace::capture {
 
-// Whether a new attempt, from what is durable, may succeed where the last one failed with this kind.
+// Whether a new attempt, from what is durable, may succeed where the last one failed with this
+// kind.
 bool WorthRetrying(ErrorKind kind);
 
-// Delays between attempts: 1 s, doubling to 30 s, each shortened by up to a quarter at random, so that many connectors do not come back
-// at the same moment. Starts anew after an attempt that got somewhere.
+// Delays between attempts: 1 s, doubling to 30 s, each shortened by up to a quarter at random, so
+// that many connectors do not come back at the same moment. Starts anew after an attempt that got
+// somewhere.
 class Backoff {
  public:
   // `random`: any 64 random bits.

@@ -64,7 +64,8 @@ Result<std::optional<Cut>> ReadNewestCut(Catalog& catalog, table::ManifestCache&
     newest = std::max(newest, task.entry->sequence_number.value_or(0));
   std::set<std::string> newest_files;
   for (const table::FileTask& task : plan.tasks) {
-    if (task.entry->sequence_number.value_or(0) == newest) newest_files.insert(task.entry->file.path);
+    if (task.entry->sequence_number.value_or(0) == newest)
+      newest_files.insert(task.entry->file.path);
   }
   EngineTable recent = all;
   std::erase_if(recent.files,

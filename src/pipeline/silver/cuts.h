@@ -22,9 +22,9 @@ namespace millrace::silver {
 struct CutMark {
   int64_t cut = 0;  // 0: none so far
   int64_t bronze_commit =
-      0;               // all Bronze commits up to this one are in every table that is not held back
+      0;  // all Bronze commits up to this one are in every table that is not held back
   std::string bronze_writer;  // who wrote that commit: another's is of another log; may be empty
-  std::string source;  // "<system id>/<topic prefix>"; empty before the first cut
+  std::string source;         // "<system id>/<topic prefix>"; empty before the first cut
   std::vector<HeldTable> held;
 };
 Result<CutMark> MarkOf(const iceberg::TableMetadata& cuts);
