@@ -6,7 +6,7 @@ import pathlib
 import re
 
 SRC = pathlib.Path(__file__).resolve().parents[2] / "src"
-NEAR = 35  # lines between a step and its failpoints
+NEAR = 45  # lines between a step and its failpoints
 
 # What makes something durable, or takes it away: at the lowest level, and where a caller decides over the outcome.
 STEPS = {

@@ -67,8 +67,8 @@ def test_secrets_are_shown_as_placeholders(cli, tmp_path):
 def test_help_of_every_command_is_there_and_short(cli):
     text = cli("--help")
     commands = [line.split()[0] for line in text.split("Subcommands:\n")[1].splitlines() if line.startswith("  ") and line[2] != " "]
-    assert commands == ["up", "capture", "bronze", "silver", "gold", "status", "tables", "query", "history", "check-source", "init", "config",
-                        "version"]
+    assert commands == ["up", "capture", "bronze", "silver", "gold", "status", "tables", "query", "history", "check-source", "reread", "init",
+                        "config", "version"]
     for command in commands:
         page = cli(command, "--help")
         assert len(page.splitlines()) <= 24, command
