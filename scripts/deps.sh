@@ -28,26 +28,27 @@ done
 
 say() { printf 'deps: %s\n' "$*"; }
 die() { printf 'deps: error: %s\n' "$*" >&2; exit 1; }
-
-if [ ${#missing[@]} -gt 0 ]; then
-  [ "$(id -u)" = 0 ] && sudo= || sudo=sudo
-  # A Go and an npm client are needed only to bring DuckDB; whichever is set up already is used.
-  say "installing ${#missing[@]} Debian packages: ${missing[*]}"
+# Debian packages need root, directly or by sudo.
+install() {
+  local sudo=
+  if [ "$(id -u)" != 0 ]; then
+    sudo=sudo
+    command -v sudo > /dev/null || die "only root can install Debian packages, and there is no sudo: as root, run apt-get install $*"
+  fi
+  say "installing $# Debian packages: $*"
   $sudo apt-get update -qq
   # Debian's postgresql package starts a default cluster at install; ours are started by the tests themselves.
-  $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" > "$deps/apt.log" 2>&1 ||
+  $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >> "$deps/apt.log" 2>&1 ||
     die "apt-get failed; see $deps/apt.log"
-fi
-# Maven and a JDK are for the Java judge of tests/judges.
+}
+
+# An npm and a Go client are needed only to bring DuckDB, Maven and a JDK for the Java judge of tests/judges; whichever are set up
+# already are used.
 declare -A package_of=([npm]=npm [go]=golang-go [mvn]=maven [javac]=default-jdk-headless)
 for tool in npm go mvn javac; do
-  command -v $tool >/dev/null && continue
-  [ "$(id -u)" = 0 ] && sudo= || sudo=sudo
-  pkg=${package_of[$tool]}
-  say "installing $pkg"
-  $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $pkg >> "$deps/apt.log" 2>&1 ||
-    die "apt-get failed for $pkg; see $deps/apt.log"
+  command -v $tool > /dev/null || missing+=("${package_of[$tool]}")
 done
+[ ${#missing[@]} -eq 0 ] || install "${missing[@]}"
 
 python=python3
 $python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || python=/usr/bin/python3.11
