@@ -38,10 +38,10 @@ void PlanOne(const std::string& name, bool insert_only, std::vector<std::string>
   if (!state.exists) {
     if (insert_only && wanted.empty()) return;
     const std::string tables = wanted.empty() ? "" : " FOR " + Only(wanted);
-    plan.statements.push_back(Format(
-        "CREATE PUBLICATION {}{} WITH (publish = '{}', publish_via_partition_root = true{})",
-        quoted, tables, insert_only ? "insert, truncate" : "insert, update, delete, truncate",
-        state.knows_generated ? ", publish_generated_columns = stored" : ""));
+    plan.statements.push_back(
+        Format("CREATE PUBLICATION {}{} WITH (publish = '{}', publish_via_partition_root = true{})",
+               quoted, tables, Operations(insert_only),
+               state.knows_generated ? ", publish_generated_columns = stored" : ""));
     plan.statements.push_back(
         Format("COMMENT ON PUBLICATION {} IS {}", quoted, QuoteLiteral(kComment)));
     return;

@@ -123,7 +123,7 @@ class Steps {
     MR_ASSIGN(MergeOutcome outcome,
               Merge(context_, base_, NewUuid(), files, schemas, covered_, evolution));
     MR_FAILPOINT("silver.after_data");
-    Add(outcome.stats);
+    step_.stats += outcome.stats;
     for (const auto* written : {&outcome.change.added_data, &outcome.change.added_deletes}) {
       for (const iceberg::DataFile& file : *written) {
         if (auto path = context_.lake.Relative(file.path); path.ok())
@@ -158,18 +158,6 @@ class Steps {
     step_.staged =
         step_.staged ? InOneCommit(std::move(*step_.staged), std::move(staged)) : std::move(staged);
     return {};
-  }
-
-  void Add(const MergeStats& stats) {
-    MergeStats& sum = step_.stats;
-    sum.events += stats.events;
-    sum.replays += stats.replays;
-    sum.unchanged += stats.unchanged;
-    sum.opened += stats.opened;
-    sum.closed += stats.closed;
-    sum.files_delta += stats.files_delta;
-    sum.files_rewritten += stats.files_rewritten;
-    sum.files_folded += stats.files_folded;
   }
 
   const StepContext& context_;

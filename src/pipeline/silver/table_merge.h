@@ -28,6 +28,18 @@ struct MergeStats {
   int64_t closed = 0;       // versions written to history
   int64_t files_delta = 0;  // current files that got a delete file
   int64_t files_rewritten = 0, files_folded = 0;
+
+  MergeStats& operator+=(const MergeStats& other) {
+    events += other.events;
+    replays += other.replays;
+    unchanged += other.unchanged;
+    opened += other.opened;
+    closed += other.closed;
+    files_delta += other.files_delta;
+    files_rewritten += other.files_rewritten;
+    files_folded += other.files_folded;
+    return *this;
+  }
 };
 
 struct MergeOutcome {
