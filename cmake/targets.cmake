@@ -1,7 +1,7 @@
 # The targets of a folder under src/.
 #
 #   millrace_library(<folder> [LINK ...] [PRIVATE_LINK ...] [ARROW_PCH])
-#     A static library of <folder>/*.cc, and a test executable of <folder>/*_test.cc where there is any.
+#     A static library of <folder>/*.cc and of the folders within it, and a test executable of their *_test.cc where there is any.
 #     ARROW_PCH: precompile the Arrow and Parquet headers, which cost 5 s a file otherwise.
 #   millrace_executable(<name> <folder> [LINK ...] [PRIVATE_LINK ...])
 #     As above, with <folder>/main.cc as the program.
@@ -28,7 +28,7 @@ endfunction()
 function(millrace_library folder)
   cmake_parse_arguments(ARG "ARROW_PCH" "" "LINK;PRIVATE_LINK" ${ARGN})
   millrace_target_name(${folder} name)
-  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/src/${folder}/*.cc")
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/src/${folder}/*.cc")
   set(tests ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   list(FILTER sources EXCLUDE REGEX "(_test|/main)\\.cc$")

@@ -20,7 +20,7 @@ def named(type: str) -> bool:
 
 
 def test_every_row_of_the_type_table():
-    source = (ROOT / "src/adapter/source_postgres/type_table.cc").read_text()
+    source = (ROOT / "src/adapter/source_postgres/events/type_table.cc").read_text()
     internal = {"bool": "boolean", "bpchar": "char(n)", "char": '"char"'}
     names = re.findall(r'TypeRow\{\d+, "(\w+)"', source)
     assert len(names) > 20

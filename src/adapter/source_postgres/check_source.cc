@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "adapter/source_postgres/topic_clash.h"
+#include "adapter/source_postgres/tables/topic_clash.h"
 #include "base/format.h"
 #include "base/text.h"
 

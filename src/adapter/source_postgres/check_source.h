@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "adapter/source_postgres/catalog.h"
-#include "adapter/source_postgres/key_types.h"
-#include "adapter/source_postgres/options.h"
-#include "adapter/source_postgres/publication.h"
-#include "adapter/source_postgres/slot.h"
+#include "adapter/source_postgres/server/options.h"
+#include "adapter/source_postgres/server/slot.h"
+#include "adapter/source_postgres/tables/catalog.h"
+#include "adapter/source_postgres/tables/key_types.h"
+#include "adapter/source_postgres/tables/publication.h"
 #include "base/result.h"
 
 // `millrace check-source`: what of a database is ready to be captured, what is not, and the SQL

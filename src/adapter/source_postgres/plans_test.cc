@@ -3,10 +3,10 @@
 #include <gtest/gtest.h>
 
 #include "adapter/source_postgres/check_source.h"
-#include "adapter/source_postgres/key_types.h"
-#include "adapter/source_postgres/publication.h"
-#include "adapter/source_postgres/server_error.h"
-#include "adapter/source_postgres/slot.h"
+#include "adapter/source_postgres/server/server_error.h"
+#include "adapter/source_postgres/server/slot.h"
+#include "adapter/source_postgres/tables/key_types.h"
+#include "adapter/source_postgres/tables/publication.h"
 
 namespace millrace::postgres {
 namespace {

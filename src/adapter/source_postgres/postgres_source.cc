@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "adapter/source_postgres/key_types.h"
-#include "adapter/source_postgres/publication.h"
-#include "adapter/source_postgres/topic_clash.h"
+#include "adapter/source_postgres/tables/key_types.h"
+#include "adapter/source_postgres/tables/publication.h"
+#include "adapter/source_postgres/tables/topic_clash.h"
 #include "base/failpoint.h"
 #include "base/format.h"
 #include "base/log.h"

@@ -9,14 +9,14 @@
 #include <string>
 #include <vector>
 
-#include "adapter/source_postgres/catalog.h"
-#include "adapter/source_postgres/change_decoder.h"
-#include "adapter/source_postgres/connection.h"
-#include "adapter/source_postgres/options.h"
-#include "adapter/source_postgres/replication_stream.h"
-#include "adapter/source_postgres/slot.h"
-#include "adapter/source_postgres/snapshot_rest.h"
-#include "adapter/source_postgres/table_watcher.h"
+#include "adapter/source_postgres/server/connection.h"
+#include "adapter/source_postgres/server/options.h"
+#include "adapter/source_postgres/server/slot.h"
+#include "adapter/source_postgres/snapshot/snapshot_rest.h"
+#include "adapter/source_postgres/stream/change_decoder.h"
+#include "adapter/source_postgres/stream/replication_stream.h"
+#include "adapter/source_postgres/tables/catalog.h"
+#include "adapter/source_postgres/tables/table_watcher.h"
 #include "port/source.h"
 
 namespace millrace::postgres {

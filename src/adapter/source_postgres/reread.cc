@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "adapter/source_postgres/publication.h"
+#include "adapter/source_postgres/tables/publication.h"
 #include "base/failpoint.h"
 #include "base/format.h"
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "adapter/source_postgres/options.h"
+#include "adapter/source_postgres/server/options.h"
 #include "base/result.h"
 
 namespace millrace::postgres {

@@ -3,7 +3,7 @@
 #include <chrono>
 
 #include "adapter/source_postgres/postgres_source.h"
-#include "adapter/source_postgres/publication.h"
+#include "adapter/source_postgres/tables/publication.h"
 #include "base/failpoint.h"
 #include "base/format.h"
 #include "base/log.h"
