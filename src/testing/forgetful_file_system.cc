@@ -61,10 +61,10 @@ int ForgetfulFileSystem::CreateFile(const std::string& path) {
 
 int ForgetfulFileSystem::OpenFile(const std::string& path) { return kernel_.OpenFile(path); }
 
-ssize_t ForgetfulFileSystem::Write(int fd, const char* bytes, size_t n) {
+int ForgetfulFileSystem::Write(int fd, std::string_view bytes) {
   std::lock_guard lock(mutex_);
   if (const int code = Enter(); code < 0) return code;
-  return kernel_.Write(fd, bytes, n);
+  return kernel_.Write(fd, bytes);
 }
 
 int ForgetfulFileSystem::SyncFile(int fd) {

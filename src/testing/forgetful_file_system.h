@@ -30,7 +30,7 @@ class ForgetfulFileSystem final : public FileSystem {
 
   int CreateFile(const std::string& path) override;
   int OpenFile(const std::string& path) override;
-  ssize_t Write(int fd, const char* bytes, size_t n) override;
+  int Write(int fd, std::string_view bytes) override;
   int SyncFile(int fd) override;
   int Close(int fd) override;
   int Rename(const std::string& from, const std::string& to) override;

@@ -11,6 +11,7 @@
 #include <filesystem>
 
 #include "adapter/object_file/file_error.h"
+#include "base/descriptor_io.h"
 #include "base/failpoint.h"
 #include "base/format.h"
 #include "base/log.h"
@@ -59,18 +60,12 @@ class FileReader final : public ObjectReader {
   ~FileReader() override { ::close(fd_); }
   int64_t size() const override { return size_; }
   Status ReadAt(int64_t offset, int64_t n, char* out) override {
-    while (n > 0) {
-      const ssize_t got = ::pread(fd_, out, static_cast<size_t>(n), offset);
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) return FileError(-errno, "read", path_);
-      if (got == 0) {
-        return Fail(ErrorKind::kCorrupt, "'{}' ends at byte {}, {} bytes short", path_, offset, n);
-      }
-      offset += got;
-      out += got;
-      n -= got;
-    }
-    return {};
+    const ReadOutcome outcome = ReadAllAt(fd_, out, static_cast<size_t>(n), offset);
+    if (outcome.error != 0) return FileError(-outcome.error, "read", path_);
+    const auto got = static_cast<int64_t>(outcome.size);
+    if (got == n) return {};
+    return Fail(ErrorKind::kCorrupt, "'{}' ends at byte {}, {} bytes short", path_, offset + got,
+                n - got);
   }
 
  private:
@@ -181,13 +176,8 @@ class FileStore::Writer final : public ObjectWriter {
 
  private:
   Status WriteOut(std::string_view bytes) {
-    while (!bytes.empty()) {
-      const ssize_t written = files_->Write(fd_, bytes.data(), bytes.size());
-      if (written == -EINTR) continue;
-      if (written < 0) return FileError(static_cast<int>(written), "write", target_);
-      bytes.remove_prefix(static_cast<size_t>(written));
-    }
-    return {};
+    const int code = files_->Write(fd_, bytes);
+    return code < 0 ? Status(FileError(code, "write", target_)) : Status();
   }
 
   Status MakeNameDurable() {

@@ -82,13 +82,13 @@ TEST(FileStoreDurability, TheTestFileSystemForgetsWhatWasNotSynced) {
   const TemporaryFolder folder;
   ForgetfulFileSystem files(folder.path());
   const int unsynced = files.CreateFile(folder / "unsynced-name");
-  files.Write(unsynced, "x", 1);
+  files.Write(unsynced, "x");
   files.SyncFile(unsynced);
   files.Close(unsynced);
   files.PowerCut();
   EXPECT_FALSE(std::filesystem::exists(folder / "unsynced-name"));
   const int empty = files.CreateFile(folder / "unsynced-bytes");
-  files.Write(empty, "x", 1);
+  files.Write(empty, "x");
   files.Close(empty);
   files.SyncFolder(folder.path());
   files.PowerCut();

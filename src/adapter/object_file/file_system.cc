@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "base/descriptor_io.h"
+
 namespace millrace {
 namespace {
 
@@ -23,9 +25,7 @@ class KernelFileSystem final : public FileSystem {
   int OpenFile(const std::string& path) override {
     return OrErrno(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   }
-  ssize_t Write(int fd, const char* bytes, size_t n) override {
-    return OrErrno(::write(fd, bytes, n));
-  }
+  int Write(int fd, std::string_view bytes) override { return -WriteAll(fd, bytes); }
   // fdatasync persists the size too, which is all of the metadata that reading back needs.
   int SyncFile(int fd) override { return OrErrno(::fdatasync(fd)); }
   int Close(int fd) override { return OrErrno(::close(fd)); }

@@ -1,9 +1,7 @@
 #pragma once
 
-#include <sys/types.h>
-
-#include <cstddef>
 #include <string>
+#include <string_view>
 
 namespace millrace {
 
@@ -16,8 +14,8 @@ class FileSystem {
 
   virtual int CreateFile(
       const std::string& path) = 0;  // a descriptor for writing; -EEXIST when it is there
-  virtual int OpenFile(const std::string& path) = 0;               // a descriptor for reading
-  virtual ssize_t Write(int fd, const char* bytes, size_t n) = 0;  // may write less than n
+  virtual int OpenFile(const std::string& path) = 0;      // a descriptor for reading
+  virtual int Write(int fd, std::string_view bytes) = 0;  // all of them
   virtual int SyncFile(int fd) = 0;
   virtual int Close(int fd) = 0;
   virtual int Rename(const std::string& from, const std::string& to) = 0;

@@ -16,6 +16,7 @@
 #include <filesystem>
 #include <type_traits>
 
+#include "base/descriptor_io.h"
 #include "base/format.h"
 #include "pipeline/silver/arrow_result.h"
 
@@ -80,15 +81,9 @@ Spill::Spill(int fd, int passes) : fd_(fd), passes_(static_cast<size_t>(passes))
 Spill::~Spill() { (void)::close(fd_); }
 
 Status Spill::Write(const void* bytes, size_t size) {
-  const char* at = static_cast<const char*>(bytes);
-  while (size > 0) {
-    const ssize_t n = ::pwrite(fd_, at, size, end_);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return Failed("writing", errno);
-    at += n;
-    size -= static_cast<size_t>(n);
-    end_ += n;
-  }
+  if (const int error = WriteAll(fd_, {static_cast<const char*>(bytes), size}); error != 0)
+    return Failed("writing", error);
+  end_ += static_cast<int64_t>(size);
   return {};
 }
 
@@ -131,15 +126,9 @@ Status Spill::Add(int pass, const DecodedFile& part) {
 Result<DecodedFile> Spill::ReadSegment(const Segment& segment) const {
   int64_t at = segment.offset;
   const auto read = [&](void* into, size_t size) -> Status {
-    char* out = static_cast<char*>(into);
-    while (size > 0) {
-      const ssize_t n = ::pread(fd_, out, size, at);
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) return Failed("reading", n < 0 ? errno : EIO);
-      out += n;
-      at += n;
-      size -= static_cast<size_t>(n);
-    }
+    const ReadOutcome outcome = ReadAllAt(fd_, into, size, at);
+    if (outcome.size < size) return Failed("reading", outcome.error != 0 ? outcome.error : EIO);
+    at += static_cast<int64_t>(size);
     return {};
   };
   const auto batch = [&](const std::shared_ptr<arrow::Schema>& schema,

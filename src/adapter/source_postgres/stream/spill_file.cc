@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "base/descriptor_io.h"
 #include "base/failpoint.h"
 #include "base/format.h"
 
@@ -47,25 +48,11 @@ Error SpillError(std::string_view doing, const std::string& path, int code) {
               reason);
 }
 
-Status WriteAll(int fd, std::string_view bytes, const std::string& path) {
-  while (!bytes.empty()) {
-    const ssize_t n = write(fd, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return SpillError("write", path, errno);
-    bytes.remove_prefix(static_cast<size_t>(n));
-  }
-  return {};
-}
-
-Status ReadAll(int fd, char* to, size_t size, const std::string& path) {
-  while (size > 0) {
-    const ssize_t n = read(fd, to, size);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return SpillError("read", path, errno);
-    if (n == 0) return Fail(ErrorKind::kUnavailable, "scratch file '{}' was cut short", path);
-    to += n;
-    size -= static_cast<size_t>(n);
-  }
+Status Read(int fd, void* to, size_t size, int64_t offset, const std::string& path) {
+  const ReadOutcome outcome = ReadAllAt(fd, to, size, offset);
+  if (outcome.error != 0) return SpillError("read", path, outcome.error);
+  if (outcome.size < size)
+    return Fail(ErrorKind::kUnavailable, "scratch file '{}' was cut short", path);
   return {};
 }
 
@@ -118,7 +105,8 @@ Status SpillFile::WriteBlock(Compressor& compressor) {
       open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, S_IRUSR | S_IWUSR));
   if (file.get() < 0) return SpillError("create", path_, errno);
   file_bytes_ += static_cast<int64_t>(stored.size());
-  MR_TRY(WriteAll(file.get(), stored.view(), path_));
+  if (const int error = WriteAll(file.get(), stored.view()); error != 0)
+    return SpillError("write", path_, error);
   block_.Clear();
   return {};
 }
@@ -128,13 +116,14 @@ Status SpillFile::Replay(const Each& each, std::stop_token stop) const {
     const Descriptor file(open(path_.c_str(), O_RDONLY | O_CLOEXEC));
     if (file.get() < 0) return SpillError("read", path_, errno);
     ByteBuffer stored, block;
-    for (int64_t left = file_bytes_; left > 0;) {
+    for (int64_t at = 0; at < file_bytes_;) {
       uint32_t size;
-      MR_TRY(ReadAll(file.get(), reinterpret_cast<char*>(&size), sizeof size, path_));
+      MR_TRY(Read(file.get(), &size, sizeof size, at, path_));
+      at += static_cast<int64_t>(sizeof size);
       stored.Clear();
-      MR_TRY(ReadAll(file.get(), stored.Space(size), size, path_));
+      MR_TRY(Read(file.get(), stored.Space(size), size, at, path_));
       stored.Advance(size);
-      left -= static_cast<int64_t>(sizeof size + size);
+      at += size;
       block.Clear();
       if (const Status opened = Decompress(Compression::kZstd, stored.view(), block); !opened.ok())
         return Fail(ErrorKind::kUnavailable, "scratch file '{}' was damaged", path_);
