@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "base/byte_buffer.h"
 #include "base/format.h"
 #include "table/scan.h"
@@ -7,7 +5,33 @@
 namespace millrace::table {
 namespace {
 
-constexpr size_t kLists = 512;
+constexpr size_t kListRows = 16 << 10;  // about 6 MB
+
+// A node of a map with its allocator's share, beside the pair.
+constexpr size_t kNodeBytes = 48;
+
+size_t BytesOf(const std::string& text) {
+  return text.capacity() < sizeof(std::string) / 2 ? 0 : text.capacity() + 1;
+}
+
+// What an entry takes in memory: most of it is in the nodes of its metrics, so it grows with the
+// table's columns.
+size_t BytesOf(const iceberg::ManifestEntry& entry) {
+  const iceberg::DataFile& file = entry.file;
+  size_t bytes = sizeof(entry) + BytesOf(file.path) + BytesOf(file.format);
+  if (file.referenced_data_file) bytes += BytesOf(*file.referenced_data_file);
+  bytes += file.partition.capacity() * sizeof(iceberg::Literal);
+  bytes += file.split_offsets.capacity() * sizeof(int64_t);
+  for (const auto* counts :
+       {&file.column_sizes, &file.value_counts, &file.null_value_counts, &file.nan_value_counts}) {
+    bytes += counts->size() * (kNodeBytes + sizeof(std::pair<const int32_t, int64_t>));
+  }
+  for (const auto* bounds : {&file.lower_bounds, &file.upper_bounds}) {
+    for (const auto& [id, bound] : *bounds)
+      bytes += kNodeBytes + sizeof(std::pair<const int32_t, std::string>) + BytesOf(bound);
+  }
+  return bytes;
+}
 
 // Partition columns that the current schema dropped are looked up in the schema that still has
 // them.
@@ -39,8 +63,12 @@ Result<std::vector<iceberg::ManifestFile>> ManifestCache::List(const iceberg::Sn
   MR_TRY(store_.Get(path, bytes));
   MR_ASSIGN(auto rows, iceberg::ReadManifestList(bytes.view(), snapshot.manifest_list));
   std::lock_guard lock(mutex_);
-  if (lists_.size() >= kLists) lists_.clear();
-  lists_[snapshot.manifest_list] = std::make_shared<const std::vector<iceberg::ManifestFile>>(rows);
+  if (list_rows_ + rows.size() > kListRows) {
+    lists_.clear();
+    list_rows_ = 0;
+  }
+  auto kept = std::make_shared<const std::vector<iceberg::ManifestFile>>(rows);
+  if (lists_.emplace(snapshot.manifest_list, std::move(kept)).second) list_rows_ += rows.size();
   return rows;
 }
 
@@ -49,8 +77,8 @@ Result<ManifestCache::Entries> ManifestCache::Manifest(const iceberg::ManifestFi
   {
     std::lock_guard lock(mutex_);
     if (const auto found = manifests_.find(row.path); found != manifests_.end()) {
-      found->second.used = ++clock_;
-      return found->second.entries;
+      newest_first_.splice(newest_first_.begin(), newest_first_, found->second);
+      return found->second->entries;
     }
   }
   const iceberg::PartitionSpec* spec = metadata.FindSpec(row.spec_id);
@@ -73,16 +101,24 @@ void ManifestCache::Remember(const std::string& path, std::vector<iceberg::Manif
   Keep(path, std::make_shared<const std::vector<iceberg::ManifestEntry>>(std::move(entries)));
 }
 
-void ManifestCache::Keep(const std::string& path, Entries entries) {
+size_t ManifestCache::bytes() const {
   std::lock_guard lock(mutex_);
-  while (manifests_.size() >= std::max<size_t>(capacity_, 1)) {
-    auto oldest = manifests_.begin();
-    for (auto at = manifests_.begin(); at != manifests_.end(); ++at) {
-      if (at->second.used < oldest->second.used) oldest = at;
-    }
-    manifests_.erase(oldest);
+  return bytes_;
+}
+
+void ManifestCache::Keep(const std::string& path, Entries entries) {
+  size_t bytes = path.size();
+  for (const iceberg::ManifestEntry& entry : *entries) bytes += BytesOf(entry);
+  std::lock_guard lock(mutex_);
+  if (bytes > capacity_ || manifests_.contains(path)) return;
+  while (bytes_ + bytes > capacity_) {
+    bytes_ -= newest_first_.back().bytes;
+    manifests_.erase(newest_first_.back().path);
+    newest_first_.pop_back();
   }
-  manifests_[path] = {std::move(entries), ++clock_};
+  newest_first_.push_front({path, std::move(entries), bytes});
+  manifests_[path] = newest_first_.begin();
+  bytes_ += bytes;
 }
 
 }  // namespace millrace::table

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -13,11 +14,14 @@
 
 namespace millrace::table {
 
-// Manifests and manifest lists by path; they are immutable. Keeps the `capacity` manifests that
-// were asked for last. Thread-safe.
+// Manifests and manifest lists by path; they are immutable. Keeps the manifests that were asked for
+// last, as many as fit `capacity` bytes of memory (an estimate), so that what it holds does not
+// grow with the number of files that a manifest lists. One above the capacity alone is not kept.
+// Thread-safe.
 class ManifestCache {
  public:
-  explicit ManifestCache(ObjectStore& store, size_t capacity = 512)
+  static constexpr size_t kDefaultCapacity = 32 << 20;
+  explicit ManifestCache(ObjectStore& store, size_t capacity = kDefaultCapacity)
       : store_(store), capacity_(capacity) {}
 
   Result<std::vector<iceberg::ManifestFile>> List(const iceberg::Snapshot& snapshot);
@@ -28,20 +32,26 @@ class ManifestCache {
   // everything inherited filled in.
   void Remember(const std::string& path, std::vector<iceberg::ManifestEntry> entries);
 
+  // Bytes held in manifests, estimated.
+  size_t bytes() const;
+
  private:
-  ObjectStore& store_;
-  const size_t capacity_;
   void Keep(const std::string& path, Entries entries);
 
   struct Kept {
+    std::string path;
     Entries entries;
-    uint64_t used = 0;
+    size_t bytes = 0;
   };
   using Rows = std::shared_ptr<const std::vector<iceberg::ManifestFile>>;
-  std::mutex mutex_;
-  std::map<std::string, Kept> manifests_;
-  std::map<std::string, Rows> lists_;  // of the snapshots in use; cleared when they grow many
-  uint64_t clock_ = 0;
+  ObjectStore& store_;
+  const size_t capacity_;
+  mutable std::mutex mutex_;
+  std::list<Kept> newest_first_;  // by when they were asked for
+  std::map<std::string, std::list<Kept>::iterator> manifests_;
+  size_t bytes_ = 0;
+  std::map<std::string, Rows> lists_;  // of the snapshots in use; cleared when their rows are many
+  size_t list_rows_ = 0;
 };
 
 // column <op> literal, on top-level columns; a conjunction is a vector of them. A row whose column

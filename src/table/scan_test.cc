@@ -116,6 +116,42 @@ TEST(PlanScan, OpensNoManifestOfTheOtherPartition) {
   EXPECT_EQ(plan.files_skipped, 1);
 }
 
+TEST(ManifestCache, KeepsWhatFitsItsMemory) {
+  TestTable table;
+  for (const char* id : {"a", "b", "c"}) {
+    SnapshotChange change;
+    change.added_data = table.Write({"[1]", R"(["a"])", "[true]"}, {Literal(true)}, id);
+    table.Commit(change);
+  }
+  const auto& metadata = table.metadata();
+  ManifestCache measure(table.store);
+  std::vector<iceberg::ManifestFile> rows;  // each snapshot's own: one, two and three entries
+  size_t all = 0;
+  for (const iceberg::Snapshot& snapshot : metadata.snapshots) {
+    rows.push_back(Get(measure.List(snapshot)).front());
+    Get(measure.Manifest(rows.back(), metadata));
+    EXPECT_GT(measure.bytes() - all, rows.size() * sizeof(iceberg::ManifestEntry));
+    all = measure.bytes();
+  }
+  ManifestCache cache(table.store, all - 1);
+  const auto reads = [&](const iceberg::ManifestFile& row) {
+    const int64_t before = table.store.reads();
+    Get(cache.Manifest(row, metadata));
+    EXPECT_LT(cache.bytes(), all);
+    return table.store.reads() - before;
+  };
+  EXPECT_EQ(reads(rows[0]), 1);
+  EXPECT_EQ(reads(rows[1]), 1);
+  EXPECT_EQ(reads(rows[0]), 0);
+  EXPECT_EQ(reads(rows[2]), 1);  // in place of the one that was not asked for again
+  EXPECT_EQ(reads(rows[0]), 0);
+  EXPECT_EQ(reads(rows[2]), 0);
+  EXPECT_EQ(reads(rows[1]), 1);
+  ManifestCache none(table.store, 1);
+  EXPECT_EQ(Get(none.Manifest(rows[2], metadata))->size(), 3u);
+  EXPECT_EQ(none.bytes(), 0u);
+}
+
 TEST(PlanScan, AnEmptyTableAndAnUnknownSnapshot) {
   TestTable table;
   EXPECT_TRUE(table.Plan().tasks.empty());
