@@ -178,9 +178,8 @@ void JudgeTables(const SourceFacts& facts, const PostgresSourceOptions& options,
       if (verdict.fitness == KeyFitness::kFit) continue;
       fine = false;
       if (verdict.fitness == KeyFitness::kUnfit) {
-        report.Error(topic, Format("key column '{}' cannot be compared outside of PostgreSQL: {}; "
-                                   "exclude the table, or give it another key",
-                                   key.column, verdict.reason));
+        report.Error(
+            topic, Format("{}; exclude the table, or give it another key", Refusal(key, verdict)));
       } else {
         report.Warn(topic, Format("key column '{}': {}", key.column, verdict.reason));
       }

@@ -191,6 +191,18 @@ TEST(Keys, AreComparedAsPostgresDoesOrRefused) {
   EXPECT_EQ(judge("text", 'b', false, false), KeyFitness::kUnfit);
 }
 
+TEST(Keys, ARelationIsRefusedForItsFirstUnfitColumn) {
+  const auto unfit = UnfitKeys({{.relation_oid = 1, .column = "a", .type_name = "int8"},
+                                {.relation_oid = 2, .column = "b", .type_name = "numeric"},
+                                {.relation_oid = 3, .column = "c", .type_name = "int8"},
+                                {.relation_oid = 3, .column = "d", .type_name = "citext"},
+                                {.relation_oid = 3, .column = "e", .type_name = "interval"}});
+  ASSERT_EQ(unfit.size(), 1u);
+  EXPECT_EQ(unfit.at(3),
+            "key column 'd' cannot be compared outside of PostgreSQL: values of type citext can be "
+            "equal to PostgreSQL while their text differs");
+}
+
 TEST(SqlStates, SayWhatToDo) {
   EXPECT_EQ(KindOfSqlState("42501"), ErrorKind::kPermission);
   EXPECT_EQ(KindOfSqlState("57P01"), ErrorKind::kUnavailable);  // terminated by an administrator

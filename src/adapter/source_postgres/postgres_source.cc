@@ -161,17 +161,12 @@ Status PostgresSource::CheckKeys() {
                 TopicName(options_.name, table.schema, table.table));
   }
   MR_ASSIGN(const auto keys, ReadKeyColumns(*catalog_));
-  for (const KeyColumn& key : keys) {
+  for (const auto& [oid, why] : UnfitKeys(keys)) {
     const auto table = std::find_if(tables_.begin(), tables_.end(),
-                                    [&](const TableEntry& t) { return t.oid == key.relation_oid; });
+                                    [&](const TableEntry& t) { return t.oid == oid; });
     if (table == tables_.end()) continue;
-    const KeyVerdict verdict = JudgeKey(key);
-    if (verdict.fitness != KeyFitness::kUnfit) continue;
-    return Fail(ErrorKind::kUnsupported,
-                "table {}: key column '{}' cannot be compared outside of PostgreSQL: {}; exclude "
-                "the table, or give "
-                "it another key",
-                table->QualifiedName(), key.column, verdict.reason);
+    return Fail(ErrorKind::kUnsupported, "table {}: {}; exclude the table, or give it another key",
+                table->QualifiedName(), why);
   }
   return {};
 }

@@ -64,4 +64,19 @@ KeyVerdict JudgeKey(const KeyColumn& column) {
                  column.type_name)};
 }
 
+std::string Refusal(const KeyColumn& column, const KeyVerdict& verdict) {
+  return Format("key column '{}' cannot be compared outside of PostgreSQL: {}", column.column,
+                verdict.reason);
+}
+
+std::map<uint32_t, std::string> UnfitKeys(const std::vector<KeyColumn>& columns) {
+  std::map<uint32_t, std::string> unfit;
+  for (const KeyColumn& column : columns) {
+    const KeyVerdict verdict = JudgeKey(column);
+    if (verdict.fitness == KeyFitness::kUnfit)
+      unfit.emplace(column.relation_oid, Refusal(column, verdict));
+  }
+  return unfit;
+}
+
 }  // namespace millrace::postgres

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,5 +31,9 @@ struct KeyVerdict {
 };
 // Pure.
 KeyVerdict JudgeKey(const KeyColumn& column);
+// The sentence that refuses a column whose verdict is kUnfit, without a cure. Pure.
+std::string Refusal(const KeyColumn& column, const KeyVerdict& verdict);
+// Of each relation with such a column, the refusal of the first: by oid. Pure.
+std::map<uint32_t, std::string> UnfitKeys(const std::vector<KeyColumn>& columns);
 
 }  // namespace millrace::postgres

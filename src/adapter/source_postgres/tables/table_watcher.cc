@@ -69,31 +69,21 @@ void TableWatcher::Run(std::stop_token stop) {
 Result<std::vector<TableEntry>> TableWatcher::Wanted(const std::vector<TableEntry>& all) {
   std::vector<TableEntry> wanted =
       SelectTables(all, options_.include_tables, options_.exclude_tables);
-  const auto clashes = TopicClashes(wanted);
-  std::erase_if(wanted, [&](const TableEntry& table) {
-    const auto clash = clashes.find(table.oid);
-    if (clash == clashes.end()) return false;
-    if (refused_.insert(table.QualifiedName()).second) {
-      log::Warn("capture", "table {} is left out: it would share a topic with {}",
-                table.QualifiedName(), clash->second);
-    }
-    return true;
+  const auto leave_out = [&](const std::map<uint32_t, std::string>& refused, const auto& why) {
+    std::erase_if(wanted, [&](const TableEntry& table) {
+      const auto found = refused.find(table.oid);
+      if (found == refused.end()) return false;
+      if (refused_.insert(table.QualifiedName()).second) {
+        log::Warn("capture", "table {} is left out: {}", table.QualifiedName(), why(found->second));
+      }
+      return true;
+    });
+  };
+  leave_out(TopicClashes(wanted), [](const std::string& other) {
+    return Format("it would share a topic with {}", other);
   });
   MR_ASSIGN(const auto keys, ReadKeyColumns(*connection_));
-  for (const KeyColumn& key : keys) {
-    const auto table = std::find_if(wanted.begin(), wanted.end(),
-                                    [&](const TableEntry& t) { return t.oid == key.relation_oid; });
-    if (table == wanted.end()) continue;
-    const KeyVerdict verdict = JudgeKey(key);
-    if (verdict.fitness != KeyFitness::kUnfit) continue;
-    if (refused_.insert(table->QualifiedName()).second) {
-      log::Warn(
-          "capture",
-          "table {} is left out: key column '{}' cannot be compared outside of PostgreSQL: {}",
-          table->QualifiedName(), key.column, verdict.reason);
-    }
-    wanted.erase(table);
-  }
+  leave_out(UnfitKeys(keys), [](const std::string& why) { return why; });
   return wanted;
 }
 
